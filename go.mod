@@ -1,0 +1,3 @@
+module github.com/wirespan/wirespan
+
+go 1.26.0
