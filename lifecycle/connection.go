@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"crypto/tls"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,13 @@ type Peers struct {
 	ServerPort int
 	// Network is "tcp" or "unix".
 	Network string
+}
+
+func (p *Peers) clone() Peers {
+	c := *p
+	c.ClientAddr = strings.Clone(p.ClientAddr)
+	c.ServerAddr = strings.Clone(p.ServerAddr)
+	return c
 }
 
 // ConnectionOpened reports a connection that was accepted and, with TLS, whose handshake succeeded.
@@ -36,7 +44,11 @@ type ConnectionOpened struct {
 func (*ConnectionOpened) Name() string { return "ConnectionOpened" }
 
 // Clone implements [Event].
-func (e *ConnectionOpened) Clone() Event { c := *e; return &c }
+func (e *ConnectionOpened) Clone() Event {
+	c := *e
+	c.Peers = e.Peers.clone()
+	return &c
+}
 
 // Reason says why a connection or a stream ended.
 type Reason string
@@ -94,7 +106,11 @@ type ConnectionRejected struct {
 func (*ConnectionRejected) Name() string { return "ConnectionRejected" }
 
 // Clone implements [Event].
-func (e *ConnectionRejected) Clone() Event { c := *e; return &c }
+func (e *ConnectionRejected) Clone() Event {
+	c := *e
+	c.Peers = e.Peers.clone()
+	return &c
+}
 
 // TLSHandshakeFailed reports a connection whose TLS handshake failed: no ConnectionOpened precedes it.
 type TLSHandshakeFailed struct {
@@ -110,4 +126,8 @@ type TLSHandshakeFailed struct {
 func (*TLSHandshakeFailed) Name() string { return "TLSHandshakeFailed" }
 
 // Clone implements [Event].
-func (e *TLSHandshakeFailed) Clone() Event { c := *e; return &c }
+func (e *TLSHandshakeFailed) Clone() Event {
+	c := *e
+	c.Peers = e.Peers.clone()
+	return &c
+}

@@ -18,7 +18,10 @@
 //     The three share [Outcome]. A head that cannot be parsed is a RequestFailed alone, with Started false.
 //   - The sums agree: ConnectionCompleted.RequestsServed counts the RequestStarted events, and
 //     TotalBytesSent adds up the BytesSent of the outcomes.
-//   - Timestamps never go back on a connection.
+//   - Timestamps never go back on a connection, and its worker does not change.
+//   - Request.Index counts the RequestStarted events of a connection, from 1.
+//   - StreamOpened comes at most once for a request, and StreamClosed follows it before the outcome, whose
+//     Streaming says whether there was one.
 //   - On a connection with pipelined requests the next RequestStarted may come before the outcome of
 //     the one before it, because their responses leave in one write; outcomes keep the order of the requests.
 //

@@ -5,7 +5,8 @@ package lifecycle
 // [*ConnectionCompleted], [*ConnectionRejected], [*TLSHandshakeFailed]. No other package can add one.
 //
 // The emitter owns and reuses what the pointer refers to: an event, and each string reached through it, is
-// valid until Record returns. Clone returns a copy that is the caller's own.
+// valid until Record returns. Clone returns a copy that is the caller's own. What may be kept without Clone says so,
+// and the values of the small fixed sets, such as [Reason], Protocol, Network and Code, may be kept as well.
 type Event interface {
 	// Name returns the name of the event's type, such as "RequestStarted".
 	Name() string

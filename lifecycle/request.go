@@ -36,7 +36,7 @@ func (t *TraceContext) IsValid() bool { return t.TraceID != [16]byte{} && t.Span
 func (t *TraceContext) Sampled() bool { return t.Flags&1 != 0 }
 
 // Request is the head of a request. All events of one request point to the same Request, so a collector may
-// recognise a request by the pointer, from RequestStarted to the outcome.
+// recognise a request by the pointer, from RequestStarted to the outcome. No event of a request is without one.
 type Request struct {
 	// Index counts the requests of the connection, from 1; 0 where no request could be parsed.
 	Index int
