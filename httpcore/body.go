@@ -1,0 +1,288 @@
+package httpcore
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+
+	"github.com/wirespan/wirespan/httpcore/internal/http1"
+)
+
+const (
+	// maxDrain is how much of a body that the handler left unread is read and thrown away to keep the connection.
+	maxDrain = 256 << 10
+	// rateGrace and minRate make the least speed of a body: so many bytes a second, once it has been waited for this long.
+	rateGraceNS = int64(5e9)
+	minRate     = 240
+)
+
+// body is the body of a request, for its handler. A handler may read it from another goroutine, and even after it
+// has returned: from then on every Read fails.
+type body struct {
+	mu sync.Mutex // held while reading
+
+	c *conn
+	x *exchange
+	h *handling
+
+	none      bool  // the request has no body
+	remaining int64 // of the Content-Length
+	chunked   bool
+	chunks    http1.Chunked
+	data      []byte // decoded and not yet read: a view of the connection's buffer, which is not filled before it is read
+	last      bool   // data is the last of it
+	limit     int64  // how much more may come; -1: any
+	max       int64
+
+	received int64
+	waitedNS int64   // how long Read has waited for bytes in all
+	err      error   // sticky; io.EOF when the body is consumed
+	failure  refusal // why the body cannot be had; the answer, unless the handler gives one
+	closed   bool
+}
+
+// Read implements [io.Reader]. It fails with io.ErrUnexpectedEOF when the body is cut short, with
+// *http.MaxBytesError when it is too large and with http.ErrBodyReadAfterClose after the handler has returned.
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return b.readLocked(p)
+}
+
+// Close implements [io.Closer]. What was not read is dealt with when the handler has returned.
+func (b *body) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	return nil
+}
+
+func (b *body) readLocked(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := b.readSome(p)
+	b.received += int64(n)
+	if b.limit >= 0 {
+		b.limit -= int64(n)
+	}
+	if err != nil {
+		b.err = err
+		if err == io.EOF {
+			b.c.watcher.bodyConsumed()
+		}
+	}
+	return n, err
+}
+
+func (b *body) readSome(p []byte) (int, error) {
+	if b.chunked {
+		return b.readChunked(p)
+	}
+	if b.remaining < int64(len(p)) {
+		p = p[:b.remaining]
+	}
+	n, err := b.readSized(p)
+	b.remaining -= int64(n)
+	if err == nil && b.remaining == 0 {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// readSized copies from the connection's buffer, or reads straight into p when that is empty and p is large.
+func (b *body) readSized(p []byte) (int, error) {
+	c := b.c
+	if c.r == c.w {
+		if len(p) >= minBuffer/4 {
+			return b.wait(p)
+		}
+		if err := b.fill(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, c.buf[c.r:c.w])
+	c.r += n
+	return n, nil
+}
+
+func (b *body) readChunked(p []byte) (int, error) {
+	for len(b.data) == 0 {
+		if b.last {
+			b.h.setTrailer(b.chunks.Trailer())
+			return 0, io.EOF
+		}
+		if err := b.nextChunk(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, b.data)
+	if b.limit >= 0 && int64(n) > b.limit {
+		return int(b.limit), b.tooLarge()
+	}
+	b.data = b.data[n:]
+	return n, nil
+}
+
+// nextChunk decodes what the buffer holds into b.data, or reads more.
+func (b *body) nextChunk() error {
+	c := b.c
+	if c.r < c.w {
+		data, n, done, err := b.chunks.Next(c.buf[c.r:c.w])
+		if err != nil {
+			b.fail(refuse(err))
+			return err
+		}
+		c.r += n
+		b.data, b.last = data, done
+		if n > 0 || done {
+			return nil
+		}
+	}
+	return b.fill()
+}
+
+func (b *body) tooLarge() error {
+	err := &http.MaxBytesError{Limit: b.max}
+	b.fail(refusal{status: 413, code: codeBodyTooLarge, reason: "the body of the request is too large", err: err})
+	return err
+}
+
+// fill reads more into the connection's buffer.
+func (b *body) fill() error {
+	c := b.c
+	n, err := b.wait(c.space())
+	c.w += n
+	return err
+}
+
+// wait reads into p once, within the limits on a body's pace, and after it has asked for the body where the client
+// waits to be asked.
+func (b *body) wait(p []byte) (int, error) {
+	c := b.c
+	if err := b.h.response.beforeRead(); err != nil {
+		return 0, b.cutShort(err)
+	}
+	start := c.server.clock.coarse()
+	if t := c.set.readTimeout; t != 0 {
+		c.deadline.Store(start + min(t, b.rateAllowance()))
+	}
+	n, err := c.io.Read(p)
+	c.deadline.Store(0)
+	now := c.server.clock.coarse()
+	b.waitedNS += now - start
+	switch {
+	case n > 0:
+		return n, nil
+	case err == nil:
+		return 0, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, b.tooSlow(err, now-start)
+	}
+	return 0, b.cutShort(err)
+}
+
+// rateAllowance is how much longer the body may keep us waiting before it is slower than minRate.
+func (b *body) rateAllowance() int64 {
+	return max(rateGraceNS+b.received*1e9/minRate-b.waitedNS, 1)
+}
+
+func (b *body) tooSlow(err error, waited int64) error {
+	switch t := b.c.set.readTimeout; {
+	case t != 0 && waited >= t:
+		b.fail(refusal{408, codeBodyTimeout, "the body of the request did not arrive in time", errBodyTimeout})
+	case t != 0 && b.rateAllowance() <= 1:
+		b.fail(refusal{408, codeBodyRate, "the body of the request arrives too slowly", errBodyRate})
+	}
+	return err
+}
+
+func (b *body) cutShort(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	b.fail(refusal{400, codeBodyCutShort, "the body of the request ended too early", err})
+	return err
+}
+
+// fail notes why the body cannot be had: the connection is not used again, and if the handler answers
+// nothing, the server does.
+func (b *body) fail(why refusal) {
+	b.failure = why
+	if why.code == codeBodyCutShort {
+		b.h.ctx.clientGone()
+	}
+}
+
+// finish takes the body from the handler. A Read that is still under way in another goroutine is interrupted.
+func (b *body) finish() {
+	c, x := b.c, b.x
+	if !b.mu.TryLock() {
+		x.keepAlive = false
+		c.deadline.Store(1)
+		c.io.interrupt()
+		b.mu.Lock()
+		c.deadline.Store(0)
+	}
+	defer b.mu.Unlock()
+	b.closed = true
+	x.received = b.received
+	if b.failure.code != "" {
+		x.keepAlive = false
+		c.linger = true
+		c.inputEnded = b.failure.code == codeBodyCutShort
+	}
+}
+
+// left reports whether any of the body has not been read, and whether it is little enough to be drained. While another
+// goroutine reads, it is taken for little.
+func (b *body) left() (some, drainable bool) {
+	if b.none || !b.mu.TryLock() {
+		return false, true
+	}
+	defer b.mu.Unlock()
+	switch {
+	case b.err == io.EOF:
+		return false, true
+	case b.err != nil:
+		return true, false
+	case b.chunked:
+		return true, true
+	}
+	return b.remaining > 0, b.remaining <= maxDrain
+}
+
+// drain reads the rest of a body that the handler has left; false: the connection cannot be used again.
+func (b *body) drain() bool {
+	scratch := buffers.get(minBuffer)
+	defer buffers.put(scratch)
+	for left := maxDrain; left > 0; {
+		n, err := b.readLocked(scratch)
+		if err != nil {
+			return err == io.EOF
+		}
+		left -= n
+	}
+	return false
+}
+
+// bodyFailed answers a request whose small body was awaited for a SyncHandler and did not come.
+func (c *conn) bodyFailed(x *exchange, err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.answer(x, refusal{408, codeBodyTimeout, "the body of the request did not arrive in time", errBodyTimeout})
+		return
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	c.inputEnded = true
+	x.failure = refusal{code: codeBodyCutShort, err: err}
+}

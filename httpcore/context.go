@@ -1,0 +1,117 @@
+package httpcore
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wirespan/wirespan/lifecycle"
+)
+
+// requestContext is the context of one request. It costs nothing until it is used: the first Done or Err starts to
+// watch the connection, the first Value asks the collector for what it adds.
+//
+// A handler may keep it. From finish on it holds nothing of the connection.
+type requestContext struct {
+	mu       sync.Mutex
+	parent   context.Context
+	c        *conn     // nil once finished
+	x        *exchange // the same
+	provider lifecycle.ContextProvider
+
+	provided context.Context // parent with what provider added; nil until asked for
+	inner    context.Context // cancellable child of provided or parent; nil until asked for
+	cancel   context.CancelCauseFunc
+
+	gone atomic.Bool // the client went away while the handler ran
+
+	// What is left of the request when it has ended.
+	stamp lifecycle.Stamp
+	trace lifecycle.TraceContext
+}
+
+var _ context.Context = (*requestContext)(nil)
+
+// Deadline implements [context.Context].
+func (r *requestContext) Deadline() (time.Time, bool) { return r.parent.Deadline() }
+
+// Done implements [context.Context]: it is closed when the client goes away, the connection is closed or the handler
+// returns.
+func (r *requestContext) Done() <-chan struct{} { return r.cancellable().Done() }
+
+// Err implements [context.Context].
+func (r *requestContext) Err() error { return r.cancellable().Err() }
+
+// Value implements [context.Context].
+func (r *requestContext) Value(key any) any {
+	if key == http.LocalAddrContextKey || key == http.ServerContextKey {
+		return r.parent.Value(key)
+	}
+	r.mu.Lock()
+	ctx := r.inner
+	if ctx == nil {
+		ctx = r.withProvided()
+	}
+	r.mu.Unlock()
+	return ctx.Value(key)
+}
+
+// withProvided returns the parent with what the collector adds. The caller holds mu.
+func (r *requestContext) withProvided() context.Context {
+	switch {
+	case r.provided != nil:
+	case r.provider == nil:
+		r.provided = r.parent
+	case r.x != nil:
+		r.provided = r.provider.Context(r.parent, &r.x.events.started)
+	default:
+		r.provided = r.provider.Context(r.parent, &lifecycle.RequestStarted{
+			Stamp:   r.stamp,
+			Request: &lifecycle.Request{Trace: r.trace},
+			Ended:   true,
+		})
+	}
+	return r.provided
+}
+
+// cancellable returns the context that is cancelled with the request, and has the connection watched.
+func (r *requestContext) cancellable() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.inner == nil {
+		r.inner, r.cancel = context.WithCancelCause(r.withProvided())
+		if r.c == nil {
+			r.cancel(context.Canceled)
+		} else {
+			r.c.watcher.want(r)
+		}
+	}
+	return r.inner
+}
+
+// clientGone cancels the context of a request whose client went away.
+func (r *requestContext) clientGone() {
+	r.gone.Store(true)
+	r.mu.Lock()
+	cancel := r.cancel
+	r.mu.Unlock()
+	if cancel != nil {
+		cancel(context.Canceled)
+	}
+}
+
+// finish ends the request: the handler has returned.
+func (r *requestContext) finish() {
+	r.mu.Lock()
+	cancel := r.cancel
+	if r.provider != nil {
+		r.stamp, r.trace = r.x.events.started.Stamp, r.x.request.Trace
+	}
+	r.c, r.x = nil, nil
+	r.mu.Unlock()
+	if cancel != nil {
+		cancel(context.Canceled)
+	}
+}

@@ -1,0 +1,192 @@
+package httpcore
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/wirespan/wirespan/lifecycle"
+)
+
+// The goroutine engine: each connection has a goroutine that reads, feeds the state machine and runs the handlers.
+
+// take starts the life of an accepted connection.
+func (s *server) take(ctx context.Context, nc net.Conn, w *worker, config *tls.Config) {
+	tuneConn(nc)
+	c := &conn{
+		server:     s,
+		set:        s.set,
+		worker:     w,
+		id:         lifecycle.NextConnectionID(),
+		acceptedNS: lifecycle.MonotonicNS(),
+		collector:  s.set.collector,
+	}
+	c.peers, c.remoteAddr = peersOf(nc)
+	so := newSocket(c, nc)
+	c.io, c.watcher.io, c.hijackable = so, so, so
+	if ok, code := s.enter(c); !ok {
+		s.refuseConn(c, nc, code, config != nil)
+		return
+	}
+	c.ctx = context.WithValue(ctx, http.LocalAddrContextKey, nc.LocalAddr())
+	if s.set.connContext != nil {
+		if c.ctx = s.set.connContext(c.ctx, nc); c.ctx == nil {
+			panic("httpcore: ConnContext returned nil")
+		}
+	}
+	go so.serve(config)
+}
+
+// serve runs the connection from the handshake to the close.
+func (s *socket) serve(config *tls.Config) {
+	c := s.c
+	defer c.server.leave(c)
+	if config != nil && !s.handshake(config) {
+		return
+	}
+	c.emitOpened()
+	defer s.finish()
+	s.loop()
+}
+
+func (s *socket) loop() {
+	c := s.c
+	for {
+		switch c.next() {
+		case stepRead:
+			if !c.flush() {
+				return
+			}
+			c.fed(s.fill())
+		case stepServe:
+			c.serve()
+			if c.hijacked {
+				return
+			}
+		case stepClose:
+			return
+		}
+	}
+}
+
+func (s *socket) fill() (int, error) {
+	n, err := s.Read(s.c.space())
+	return n, err
+}
+
+// finish ends the connection, also when a handler has ended its goroutine.
+func (s *socket) finish() {
+	c := s.c
+	if c.hijacked {
+		return
+	}
+	c.unwound()
+	c.end()
+	s.close(c.linger && c.broken == nil && !c.server.closed.Load())
+	c.emitCompleted()
+}
+
+// handshake does the TLS handshake within the time that a head may take; false: it failed, and all is said.
+func (s *socket) handshake(config *tls.Config) bool {
+	c := s.c
+	t := tls.Server(s.low, config)
+	c.handshakeStartNS = lifecycle.MonotonicNS()
+	c.setDeadline(c.set.readHeaderTimeout)
+	err := t.Handshake()
+	c.deadline.Store(0)
+	c.handshakeEndNS = lifecycle.MonotonicNS()
+	if err == nil {
+		state := t.ConnectionState()
+		c.tls, s.top = &state, t
+		return true
+	}
+	var notTLS tls.RecordHeaderError
+	if errors.As(err, &notTLS) && looksLikeHTTP(notTLS.RecordHeader) {
+		_, _ = s.low.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Wirespan-Error: " + codeNotTLS +
+			"\r\nConnection: close\r\n\r\nThis port speaks TLS: use https.\n"))
+		s.linger()
+	}
+	_ = s.low.Close()
+	if c.collector != nil {
+		c.collector.Record(&lifecycle.TLSHandshakeFailed{
+			Stamp: c.stamp(c.handshakeEndNS), Peers: c.peers,
+			AcceptedNS: c.acceptedNS, HandshakeStartNS: c.handshakeStartNS, Err: err,
+		})
+	}
+	return false
+}
+
+func looksLikeHTTP(b [5]byte) bool {
+	switch string(b[:]) {
+	case "GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "DELET", "PATCH":
+		return true
+	}
+	return false
+}
+
+// maxRefusing bounds how many refused connections are told so at the same time; the rest are just closed.
+const maxRefusing = 64
+
+// refuseConn tells a connection that it is one too many.
+func (s *server) refuseConn(c *conn, nc net.Conn, code string, secure bool) {
+	status := http.StatusServiceUnavailable
+	if secure || s.refusing.Add(1) > maxRefusing {
+		status = 0
+	}
+	if c.collector != nil {
+		c.collector.Record(&lifecycle.ConnectionRejected{
+			Stamp: c.stamp(lifecycle.MonotonicNS()), Peers: c.peers, Status: status, Code: code,
+		})
+	}
+	if status == 0 {
+		_ = nc.Close()
+		if !secure {
+			s.refusing.Add(-1)
+		}
+		return
+	}
+	go func() {
+		defer s.refusing.Add(-1)
+		_ = nc.SetDeadline(time.Now().Add(lingerQuiet))
+		body := "503 Service Unavailable: " + refusedReason[code] + "\n"
+		_, err := nc.Write([]byte("HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nX-Wirespan-Error: " + code +
+			"\r\nRetry-After: 1\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nDate: " + s.clock.date() + "\r\nConnection: close\r\n\r\n" + body))
+		so := &socket{low: &lowConn{Conn: nc}}
+		so.top = so.low
+		so.close(err == nil)
+	}()
+}
+
+var refusedReason = map[string]string{
+	codeTooManyConnections: "the server has as many connections as it may",
+	codeDraining:           "the server is shutting down",
+}
+
+// peersOf names the two ends, and the peer as http.Request.RemoteAddr has it.
+func peersOf(nc net.Conn) (p lifecycle.Peers, remote string) {
+	p.Network = "tcp"
+	switch a := nc.RemoteAddr().(type) {
+	case *net.TCPAddr:
+		ip := a.AddrPort().Addr().Unmap()
+		p.ClientAddr, p.ClientPort = ip.String(), a.Port
+		remote = a.String()
+	case *net.UnixAddr:
+		p.Network, p.ClientAddr, remote = "unix", "unix", "@"
+	case nil:
+		p.ClientAddr = "unknown"
+	default:
+		p.Network, p.ClientAddr, remote = a.Network(), "unknown", a.String()
+	}
+	switch a := nc.LocalAddr().(type) {
+	case *net.TCPAddr:
+		p.ServerAddr, p.ServerPort = a.AddrPort().Addr().Unmap().String(), a.Port
+	case nil:
+	default:
+		p.ServerAddr = a.String()
+	}
+	return p, remote
+}

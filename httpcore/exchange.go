@@ -1,0 +1,185 @@
+package httpcore
+
+import (
+	"iter"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"github.com/wirespan/wirespan/httpcore/internal/http1"
+	"github.com/wirespan/wirespan/lifecycle"
+)
+
+// exchange is one request and its response, from the first byte of the head to the outcome. It belongs to
+// the goroutine that serves the connection, and goes back to its pool when the outcome has been recorded.
+type exchange struct {
+	head    http1.Head
+	headLen int // with the empty lines before it
+	request lifecycle.Request
+	fields  headFields
+	phases  lifecycle.Phases
+
+	started   bool // RequestStarted was emitted
+	isHead    bool // HEAD: a response without a body
+	keepAlive bool // as far as the request goes
+
+	// The response.
+	status       int
+	responseHead []byte // as serialised; kept for the collectors
+	headSent     bool   // responseHead is complete, and in conn.out or sent
+	answered     bool   // some of the response was handed to the kernel
+	unsent       int64  // body bytes in conn.out
+	bytesSent    int64  // body bytes handed to the kernel
+	received     int64  // body bytes of the request
+	route        string
+	streamOpened int64 // when StreamOpened was emitted; 0: not streaming
+
+	// How it ended, when not well.
+	failure refusal // code is empty when the server had nothing to object
+	gone    error   // the client left
+
+	events eventSet
+}
+
+// eventSet is the storage of an exchange's events: they are lent to the collectors, one at a time.
+type eventSet struct {
+	started      lifecycle.RequestStarted
+	streamOpened lifecycle.StreamOpened
+	streamClosed lifecycle.StreamClosed
+	completed    lifecycle.ResponseCompleted
+	failed       lifecycle.RequestFailed
+	disconnected lifecycle.ClientDisconnected
+	response     headText
+}
+
+var exchanges = sync.Pool{New: func() any {
+	x := new(exchange)
+	x.fields.head = &x.head
+	return x
+}}
+
+// maxPooledHead is the largest response head buffer that goes back to the pool.
+const maxPooledHead = 8 << 10
+
+func getExchange() *exchange { return exchanges.Get().(*exchange) }
+
+// putExchange forgets everything but the buffers. Nobody may hold x, or an event of it, any longer.
+func putExchange(x *exchange) {
+	x.head.Reset()
+	head, responseHead := x.head, x.responseHead[:0]
+	if cap(responseHead) > maxPooledHead {
+		responseHead = nil
+	}
+	*x = exchange{head: head, responseHead: responseHead}
+	x.fields.head = &x.head
+	exchanges.Put(x)
+}
+
+// view makes the request's strings views of raw, which begins with the head.
+// They are good for as long as raw is left alone.
+func (x *exchange) view(raw []byte) {
+	x.point(unsafe.String(unsafe.SliceData(raw), len(raw)))
+}
+
+// own makes the request's strings parts of one copy of the head, which is returned.
+func (x *exchange) own(raw []byte) string {
+	text := string(raw)
+	x.point(text)
+	return text
+}
+
+func (x *exchange) point(text string) {
+	h, q := &x.head, &x.request
+	x.fields.text = text
+	q.Method = knownMethod(slice(text, h.Method))
+	q.Target = slice(text, h.Target)
+	q.Host = slice(text, h.Authority)
+	q.HTTPVersion = "1.1"
+	if h.Minor == 0 {
+		q.HTTPVersion = "1.0"
+	}
+	q.Fields = &x.fields
+}
+
+func slice(text string, r http1.Range) string { return text[r.Start:r.End] }
+
+// knownMethod returns the constant for a usual method, so that it does not keep the head alive.
+func knownMethod(m string) string {
+	switch m {
+	case "GET":
+		return "GET"
+	case "POST":
+		return "POST"
+	case "HEAD":
+		return "HEAD"
+	case "PUT":
+		return "PUT"
+	}
+	return m
+}
+
+// headFields are a request's fields: ranges of its head.
+type headFields struct {
+	text string
+	head *http1.Head
+}
+
+// Get implements [lifecycle.Fields].
+func (f *headFields) Get(name string) string {
+	for i := range f.head.Fields {
+		field := &f.head.Fields[i]
+		if int(field.Name.End-field.Name.Start) == len(name) && strings.EqualFold(slice(f.text, field.Name), name) {
+			return slice(f.text, field.Value)
+		}
+	}
+	return ""
+}
+
+// All implements [lifecycle.Fields].
+func (f *headFields) All() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, field := range f.head.Fields {
+			if !yield(slice(f.text, field.Name), slice(f.text, field.Value)) {
+				return
+			}
+		}
+	}
+}
+
+// Clone implements [lifecycle.Fields].
+func (f *headFields) Clone() lifecycle.Fields {
+	return &headFields{
+		text: strings.Clone(f.text),
+		head: &http1.Head{Fields: append([]http1.Field(nil), f.head.Fields...)},
+	}
+}
+
+// headText are the fields of a response: the serialised head, searched when somebody asks.
+type headText struct{ text string }
+
+// Get implements [lifecycle.Fields].
+func (f *headText) Get(name string) string {
+	for n, v := range f.All() {
+		if strings.EqualFold(n, name) {
+			return v
+		}
+	}
+	return ""
+}
+
+// All implements [lifecycle.Fields].
+func (f *headText) All() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		_, rest, _ := strings.Cut(f.text, "\r\n")
+		for rest != "" {
+			var line string
+			line, rest, _ = strings.Cut(rest, "\r\n")
+			if name, value, ok := strings.Cut(line, ": "); ok && !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+// Clone implements [lifecycle.Fields].
+func (f *headText) Clone() lifecycle.Fields { return &headText{strings.Clone(f.text)} }

@@ -1,0 +1,49 @@
+package httpcore
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// canShare: SO_REUSEPORT spreads the connections over the sockets (since Linux 3.9).
+const canShare = true
+
+// share marks a socket before it is bound, so that others may be bound to its address.
+func share(_, _ string, c syscall.RawConn) error {
+	return control(c, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+}
+
+// restrict gives the file of a Unix socket its mode from its first moment on: bind takes it from the socket, less the
+// umask. Otherwise anybody could connect until it is changed.
+func restrict(_, _ string, c syscall.RawConn) error {
+	return control(c, func(fd int) error { return unix.Fchmod(fd, unixMode) })
+}
+
+// tuneConn sets what an accepted connection needs beyond what package net does: TCP_USER_TIMEOUT. Without it a peer that
+// vanished in the middle of a response is waited for by the kernel for a quarter of an hour.
+func tuneConn(c net.Conn) {
+	if wrapper, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = wrapper.NetConn() // *tls.Conn
+	}
+	t, ok := c.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return // it is closed already
+	}
+	_ = control(raw, func(fd int) error { // a connection that lacks it works, too
+		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
+	})
+}
+
+func control(c syscall.RawConn, f func(fd int) error) error {
+	var err error
+	if e := c.Control(func(fd uintptr) { err = f(int(fd)) }); e != nil {
+		return e
+	}
+	return err
+}

@@ -1,0 +1,329 @@
+package httpcore
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wirespan/wirespan/lifecycle"
+)
+
+// server is a running Server: its settings, workers and listeners.
+//
+// Lock order: server.mu before worker.mu.
+type server struct {
+	set     *settings
+	facade  *http.Server // the value of http.ServerContextKey
+	clock   coarseClock
+	workers []*worker
+
+	draining atomic.Bool // no new connections, no further requests
+	closed   atomic.Bool // no connections at all
+	open     atomic.Int64
+	refusing atomic.Int64 // connections that are being told that there are too many
+
+	mu         sync.Mutex
+	listeners  map[net.Listener]struct{}
+	certs      map[*Certificate]struct{}
+	ticking    bool
+	onShutdown []func()
+	empty      chan struct{} // closed when the last connection is gone; nil unless Shutdown waits
+}
+
+// worker is a set of connections with a number. Which one a connection belongs to is settled when it is accepted.
+type worker struct {
+	id    int
+	mu    sync.Mutex
+	conns map[*conn]struct{}
+	count atomic.Int64
+}
+
+func newServer(s *Server) *server {
+	set := s.settings()
+	srv := &server{
+		set:       set,
+		facade:    &http.Server{Addr: s.Addr, Handler: set.handler, ErrorLog: set.errorLog, MaxHeaderBytes: set.limits.MaxHeaderBytes},
+		listeners: make(map[net.Listener]struct{}),
+		certs:     make(map[*Certificate]struct{}),
+	}
+	for i := range set.workers {
+		srv.workers = append(srv.workers, &worker{id: i, conns: make(map[*conn]struct{})})
+	}
+	srv.clock.renew()
+	return srv
+}
+
+// serve accepts from l until it is closed.
+func (s *server) serve(listener net.Listener, config *tls.Config, cert *Certificate) error {
+	l := &onceListener{Listener: listener}
+	defer l.Close()
+	if !s.addListener(l, cert) {
+		return ErrServerClosed
+	}
+	defer s.removeListener(l, cert)
+
+	ctx := context.Background()
+	if s.set.baseContext != nil {
+		if ctx = s.set.baseContext(l); ctx == nil {
+			panic("httpcore: BaseContext returned nil")
+		}
+	}
+	ctx = context.WithValue(ctx, http.ServerContextKey, s.facade)
+	return s.accept(ctx, l, config)
+}
+
+// onceListener lets Serve, Shutdown and Close all close it.
+type onceListener struct {
+	net.Listener
+	once sync.Once
+	err  error
+}
+
+func (l *onceListener) Close() error {
+	l.once.Do(func() { l.err = l.Listener.Close() })
+	return l.err
+}
+
+// accept runs one loop for each socket of the listener, and returns when they all have ended.
+func (s *server) accept(ctx context.Context, l *onceListener, config *tls.Config) error {
+	group, ok := l.Listener.(*groupListener)
+	if !ok {
+		return s.acceptLoop(ctx, l, nil, config)
+	}
+	members := group.members()
+	results := make(chan error, len(members))
+	for i, m := range members {
+		go func() {
+			results <- s.acceptLoop(ctx, m, s.workers[i%len(s.workers)], config)
+			_ = l.Close() // the group lives and dies together
+		}()
+	}
+	var errs []error
+	for range members {
+		errs = append(errs, <-results)
+	}
+	return firstOf(errs)
+}
+
+// firstOf returns the error that is not ErrServerClosed, if there is one.
+func firstOf(errs []error) error {
+	for _, err := range errs {
+		if !errors.Is(err, ErrServerClosed) {
+			return err
+		}
+	}
+	return ErrServerClosed
+}
+
+// The pause after an accept that failed for want of something, doubled each time.
+const (
+	minAcceptPause = 5 * time.Millisecond
+	maxAcceptPause = time.Second
+)
+
+// acceptLoop accepts for one worker, or for the least busy one when w is nil.
+func (s *server) acceptLoop(ctx context.Context, l net.Listener, w *worker, config *tls.Config) error {
+	pause := time.Duration(0)
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			if s.draining.Load() {
+				return ErrServerClosed
+			}
+			if !temporary(err) {
+				return err
+			}
+			pause = min(max(2*pause, minAcceptPause), maxAcceptPause)
+			s.set.errorLog.Printf("http: accept: %v; trying again in %v", err, pause)
+			time.Sleep(pause)
+			continue
+		}
+		pause = 0
+		to := w
+		if to == nil {
+			to = s.leastBusy()
+		}
+		s.take(ctx, nc, to, config)
+	}
+}
+
+// temporary reports whether an accept may go better in a while: no descriptors, or a connection that was gone
+// before it was accepted.
+func temporary(err error) bool {
+	t, ok := err.(interface{ Temporary() bool })
+	return ok && t.Temporary()
+}
+
+func (s *server) leastBusy() *worker {
+	least := s.workers[0]
+	for _, w := range s.workers[1:] {
+		if w.count.Load() < least.count.Load() {
+			least = w
+		}
+	}
+	return least
+}
+
+func (s *server) addListener(l net.Listener, cert *Certificate) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining.Load() {
+		return false
+	}
+	s.listeners[l] = struct{}{}
+	if cert != nil {
+		s.certs[cert] = struct{}{}
+	}
+	s.tickLocked()
+	return true
+}
+
+func (s *server) removeListener(l net.Listener, cert *Certificate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, l)
+	delete(s.certs, cert)
+}
+
+// enter registers a connection; false: there are too many, or none are wanted.
+func (s *server) enter(c *conn) (ok bool, code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.draining.Load():
+		return false, codeDraining
+	case s.set.maxConnections > 0 && s.open.Load() >= int64(s.set.maxConnections):
+		return false, codeTooManyConnections
+	}
+	s.open.Add(1)
+	s.tickLocked()
+	w := c.worker
+	w.count.Add(1)
+	w.mu.Lock()
+	w.conns[c] = struct{}{}
+	w.mu.Unlock()
+	return true, ""
+}
+
+// leave takes a connection out: it is closed, or its handler's.
+func (s *server) leave(c *conn) {
+	w := c.worker
+	w.mu.Lock()
+	_, here := w.conns[c]
+	delete(w.conns, c)
+	w.mu.Unlock()
+	if !here {
+		return
+	}
+	w.count.Add(-1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open.Add(-1) == 0 && s.empty != nil {
+		close(s.empty)
+		s.empty = nil
+	}
+}
+
+func (s *server) onShutdownCall(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onShutdown = append(s.onShutdown, f)
+}
+
+// newDrainGrace is how long a connection that has not sent anything yet may still begin a request when the server
+// drains: its client may have sent it already.
+const newDrainGrace = time.Second
+
+func (s *server) shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	first := !s.draining.Swap(true)
+	calls := s.onShutdown
+	err := s.closeListenersLocked()
+	s.mu.Unlock()
+	if first {
+		for _, f := range calls {
+			go f()
+		}
+	}
+	for c := range s.all() {
+		c.drain()
+	}
+	select {
+	case <-s.whenEmpty():
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// drain has an idle connection closed. One that is in a request is left to it; it then finds out by itself.
+func (c *conn) drain() {
+	if c.idle.Load() {
+		grace := lifecycle.MonotonicNS() + int64(newDrainGrace)
+		if d := c.deadline.Load(); d == 0 || d > grace {
+			c.deadline.CompareAndSwap(d, grace)
+		}
+		c.io.interrupt()
+	}
+}
+
+func (s *server) close() error {
+	s.mu.Lock()
+	s.draining.Store(true)
+	s.closed.Store(true)
+	err := s.closeListenersLocked()
+	s.mu.Unlock()
+	for c := range s.all() {
+		c.io.abort()
+	}
+	return err
+}
+
+func (s *server) closeListenersLocked() error {
+	var err error
+	for l := range s.listeners {
+		if e := l.Close(); e != nil && err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// whenEmpty returns a channel that is closed when there is no connection left.
+func (s *server) whenEmpty() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open.Load() == 0 {
+		none := make(chan struct{})
+		close(none)
+		return none
+	}
+	if s.empty == nil {
+		s.empty = make(chan struct{})
+	}
+	return s.empty
+}
+
+// all yields the connections of this moment; no lock is held meanwhile.
+func (s *server) all() func(yield func(*conn) bool) {
+	return func(yield func(*conn) bool) {
+		for _, w := range s.workers {
+			w.mu.Lock()
+			conns := make([]*conn, 0, len(w.conns))
+			for c := range w.conns {
+				conns = append(conns, c)
+			}
+			w.mu.Unlock()
+			for _, c := range conns {
+				if !yield(c) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package httpcore
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/wirespan/wirespan/lifecycle"
+)
+
+// Server is an HTTP/1.1 server. Its fields have the names that they have in [http.Server]; the zero value listens on
+// ":http" and serves http.DefaultServeMux.
+//
+// The fields are read when a Serve method is called, and must not be changed while one runs. A Server serves until
+// Shutdown or Close; after that it cannot be used again.
+type Server struct {
+	// Addr is "host:port", or "unix:/path" for a Unix socket; ":http" when empty (":https" for TLS).
+	Addr string
+	// Handler serves the requests; nil is http.DefaultServeMux.
+	Handler http.Handler
+	// Sync, when not nil, is offered each request before Handler.
+	Sync SyncHandler
+	// Collector receives the lifecycle events; nil is lifecycle.Noop. The server does not close it.
+	Collector lifecycle.Collector
+	// TLSConfig is for ServeTLS and ListenAndServeTLS; it is cloned. ALPN is set to http/1.1.
+	TLSConfig *tls.Config
+	// Engine says how connections wait for bytes.
+	Engine Engine
+	// Workers is how many accept loops run, each with its own SO_REUSEPORT socket where the system has it; 0 is
+	// GOMAXPROCS.
+	Workers int
+
+	// ReadHeaderTimeout bounds the head of a request from its first byte to its last; 0 is 10 s, negative is none.
+	ReadHeaderTimeout time.Duration
+	// ReadTimeout is how long the body of a request may make no progress; 0 is 30 s, negative is none and lifts the
+	// minimum rate too: 240 bytes a second once a body has been waited for for 5 s in all.
+	ReadTimeout time.Duration
+	// WriteTimeout is how long the client may make no progress in reading the response; 0 is 30 s, negative is none.
+	// The minimum rate holds for each write that lasts longer than 5 s.
+	WriteTimeout time.Duration
+	// IdleTimeout bounds the wait for the first byte of a request; 0 is 75 s, negative is none.
+	IdleTimeout time.Duration
+
+	// MaxHeaderBytes bounds a head as a whole; 0 is 64 KiB. Over it: 431.
+	MaxHeaderBytes int
+	// MaxHeaders bounds the number of header fields; 0 is 100. Over it: 431.
+	MaxHeaders int
+	// MaxTargetBytes bounds the request target; 0 is 8 KiB. Over it: 414.
+	MaxTargetBytes int
+	// MaxBodyBytes bounds the body of a request; 0 is 32 MiB, negative is no limit. Over it: 413, and
+	// *http.MaxBytesError for a handler that is reading.
+	MaxBodyBytes int64
+	// MaxConnections bounds the open connections; 0 is nine tenths of the descriptors that the process may open, negative
+	// is no limit. Over it: 503.
+	MaxConnections int
+	// MaxRequestsPerConnection ends a connection after so many requests; 0 is no limit.
+	MaxRequestsPerConnection int
+
+	// BaseContext returns the context of all requests that come through the listener; nil: context.Background.
+	BaseContext func(net.Listener) context.Context
+	// ConnContext returns the context of all requests of the connection; nil: the base context.
+	ConnContext func(ctx context.Context, c net.Conn) context.Context
+	// ErrorLog is for what no caller can be told: handlers that panic, accepts that fail; nil is the log package's
+	// standard logger.
+	ErrorLog *log.Logger
+
+	once    sync.Once
+	running *server
+}
+
+// ListenAndServe listens on addr and serves handler, as [http.ListenAndServe] does.
+func ListenAndServe(addr string, handler http.Handler) error {
+	return (&Server{Addr: addr, Handler: handler}).ListenAndServe()
+}
+
+// ListenAndServeTLS is ListenAndServe with TLS; see [Server.ListenAndServeTLS].
+func ListenAndServeTLS(addr, certFile, keyFile string, handler http.Handler) error {
+	return (&Server{Addr: addr, Handler: handler}).ListenAndServeTLS(certFile, keyFile)
+}
+
+// ListenAndServe listens on Addr and serves until Shutdown or Close; then it returns [ErrServerClosed].
+func (s *Server) ListenAndServe() error {
+	l, err := s.Listen()
+	if err != nil {
+		return err
+	}
+	return s.Serve(l)
+}
+
+// ListenAndServeTLS is ListenAndServe with TLS. The files are read anew when they change; certFile and keyFile may be
+// empty when TLSConfig has certificates.
+func (s *Server) ListenAndServeTLS(certFile, keyFile string) error {
+	addr := s.Addr
+	if addr == "" {
+		addr = ":https"
+	}
+	l, err := s.listen(addr)
+	if err != nil {
+		return err
+	}
+	return s.ServeTLS(l, certFile, keyFile)
+}
+
+// Listen binds Addr, so that a caller can see the address, or the error, before it serves. The listener is for Serve or
+// ServeTLS of the same Server; it holds one socket for each worker where the system can share a port among them.
+func (s *Server) Listen() (net.Listener, error) {
+	addr := s.Addr
+	if addr == "" {
+		addr = ":http"
+	}
+	return s.listen(addr)
+}
+
+func (s *Server) listen(addr string) (net.Listener, error) {
+	return listen(context.Background(), addr, s.settings().workers)
+}
+
+// Serve accepts connections from l, which it closes, until Shutdown or Close; then it returns [ErrServerClosed].
+// It may be called for several listeners at once.
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, nil, nil) }
+
+// ServeTLS is Serve with TLS; see ListenAndServeTLS.
+func (s *Server) ServeTLS(l net.Listener, certFile, keyFile string) error {
+	config, cert, err := s.tlsConfig(certFile, keyFile)
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	return s.serve(l, config, cert)
+}
+
+func (s *Server) tlsConfig(certFile, keyFile string) (*tls.Config, *Certificate, error) {
+	config := s.TLSConfig.Clone()
+	if config == nil {
+		config = &tls.Config{}
+	}
+	config.NextProtos = []string{"http/1.1"}
+	if certFile == "" && keyFile == "" {
+		if len(config.Certificates) == 0 && config.GetCertificate == nil && config.GetConfigForClient == nil {
+			return nil, nil, errors.New("httpcore: TLS needs a certificate: give files, or set it in TLSConfig")
+		}
+		return config, nil, nil
+	}
+	cert, err := LoadCertificate(certFile, keyFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	config.GetCertificate = cert.GetCertificate
+	return config, cert, nil
+}
+
+func (s *Server) serve(l net.Listener, config *tls.Config, cert *Certificate) error {
+	if s.Engine == EngineEpoll {
+		_ = l.Close()
+		return errors.New("httpcore: this build has no epoll engine: use EngineAuto or EngineGoroutine")
+	}
+	return s.state().serve(l, config, cert)
+}
+
+func (s *Server) state() *server {
+	s.once.Do(func() { s.running = newServer(s) })
+	return s.running
+}
+
+// Shutdown ends the server without cutting off anybody: listeners are closed, idle connections too, and requests in
+// progress get their response, with Connection: close. It returns when all connections are closed, or with the error
+// of ctx when that ends first; then Close ends the rest. Upgraded connections are their handlers' and not waited for.
+// Shutdown may be called from any goroutine and more than once.
+func (s *Server) Shutdown(ctx context.Context) error { return s.state().shutdown(ctx) }
+
+// Close ends the server at once, and every connection but the upgraded ones. Handlers that still run see their
+// context end. Close may be called from any goroutine and more than once.
+func (s *Server) Close() error { return s.state().close() }
+
+// RegisterOnShutdown has f called, in its own goroutine, when Shutdown begins: for connections that handlers have taken
+// over.
+func (s *Server) RegisterOnShutdown(f func()) { s.state().onShutdownCall(f) }

@@ -1,0 +1,80 @@
+package httpcore
+
+import (
+	"time"
+)
+
+// certificateTicks is how many ticks pass between two looks at the certificate files: 5 s.
+const certificateTicks = 50
+
+// tickLocked starts the server's one ticking goroutine unless it runs. It ends when there are neither listeners nor
+// connections.
+func (s *server) tickLocked() {
+	if s.ticking {
+		return
+	}
+	s.ticking = true
+	s.clock.renew()
+	go s.tick()
+}
+
+// tick renews the clock and interrupts what has passed its deadline.
+func (s *server) tick() {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for n := 1; s.mustTick(); n++ {
+		<-ticker.C
+		s.sweep(s.clock.renew())
+		if n%certificateTicks == 0 {
+			s.reloadCertificates()
+		}
+	}
+}
+
+func (s *server) mustTick() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ticking = len(s.listeners) > 0 || s.open.Load() > 0
+	return s.ticking
+}
+
+func (s *server) sweep(now int64) {
+	for _, w := range s.workers {
+		for _, c := range w.overdue(now) {
+			c.io.interrupt()
+		}
+	}
+}
+
+// overdue returns the connections with a deadline that has passed.
+func (w *worker) overdue(now int64) (late []*conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.conns {
+		if d := c.deadline.Load(); d != 0 && now >= d {
+			late = append(late, c)
+			continue
+		}
+		if d := c.writeDeadline.Load(); d != 0 && now >= d {
+			late = append(late, c)
+		}
+	}
+	return late
+}
+
+func (s *server) reloadCertificates() {
+	s.mu.Lock()
+	certs := make([]*Certificate, 0, len(s.certs))
+	for c := range s.certs {
+		certs = append(certs, c)
+	}
+	s.mu.Unlock()
+	for _, c := range certs {
+		switch changed, err := c.Reload(); {
+		case err != nil:
+			s.set.errorLog.Printf("http: the certificate was not reloaded: %v", err)
+		case changed:
+			s.set.errorLog.Print("http: the certificate was reloaded")
+		}
+	}
+}
