@@ -8,5 +8,6 @@
 //		lifecycletest.TestCollector(t, func(t *testing.T) lifecycle.Collector { return New() })
 //	}
 //
-// Run it with -race: that is what notices a collector that holds on to a borrowed event.
+// Run it with -race, which notices a collector that holds on to a borrowed event. The strings of an event are
+// overwritten with '#' after Record, so that what such a collector writes gives it away too.
 package lifecycletest
