@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"time"
+)
+
+// adminServer answers probes and profiles on a port of its own, by net/http: it must answer also when the
+// server that it tells about does not.
+func adminServer(r *readiness, profiles bool, errorLog *log.Logger) *http.Server {
+	return &http.Server{
+		Handler:           adminHandler(r, profiles),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      3 * time.Minute, // a profile collects for as long as it is asked to
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          errorLog,
+	}
+}
+
+func adminHandler(r *readiness, profiles bool) http.Handler {
+	mux := http.NewServeMux()
+	live := probe(func() string { return "" }, "process")
+	mux.HandleFunc("GET /livez", live)
+	mux.HandleFunc("GET /healthz", live)
+	mux.HandleFunc("GET /readyz", probe(r.why, "accepting"))
+	if profiles {
+		mux.Handle("/debug/pprof/", localOnly(pprof.Index))
+		mux.Handle("/debug/pprof/cmdline", localOnly(pprof.Cmdline))
+		mux.Handle("/debug/pprof/profile", localOnly(pprof.Profile))
+		mux.Handle("/debug/pprof/symbol", localOnly(pprof.Symbol))
+		mux.Handle("/debug/pprof/trace", localOnly(pprof.Trace))
+	}
+	return mux
+}
+
+// probe answers 200, or 503 with the reason that why gives. ?verbose names the check, as Kubernetes' own probes do.
+func probe(why func() string, check string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		reason, verbose := why(), r.URL.Query().Has("verbose")
+		if reason != "" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		switch {
+		case reason != "" && verbose:
+			fmt.Fprintf(w, "[-] %s: %s\nnot ok\n", check, reason)
+		case reason != "":
+			fmt.Fprintln(w, reason)
+		case verbose:
+			fmt.Fprintf(w, "[+] %s: ok\nok\n", check)
+		default:
+			io.WriteString(w, "ok\n")
+		}
+	}
+}
+
+// localOnly refuses a request that names a host which is not this machine: the page of another site whose name
+// was made to point to 127.0.0.1 must not read profiles.
+func localOnly(h http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
+			http.Error(w, "Profiles are served under the name localhost or a loopback address only.", http.StatusForbidden)
+			return
+		}
+		h(w, r)
+	})
+}
+
+// isLoopback reports whether only this machine can reach the address.
+func isLoopback(a net.Addr) bool {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		return a.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	}
+	return false
+}

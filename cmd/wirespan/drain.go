@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
+
+// drain ends the server in order: no new requests, those under way to their end or to the deadline, then the last
+// traces with a deadline of their own, and the admin port, which tells of all this, at the very last.
+func (s *server) drain(reason string) {
+	s.readiness.notReady("draining: " + reason + " and finishes the requests under way")
+	s.log.Info("draining", "reason", reason, "timeout", s.options.drainTimeout)
+	close(s.draining)
+	begin := time.Now()
+	s.finishRequests()
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	if err := s.telemetry.shutdown(ctx); err != nil {
+		s.log.Warn("not all traces were sent", "error", err)
+	}
+	if s.site.close != nil {
+		s.site.close()
+	}
+	if s.admin != nil {
+		s.admin.Close()
+	}
+	s.log.Info("stopped", append(s.telemetry.stats(), "after", time.Since(begin).Round(time.Millisecond))...)
+}
+
+// finishRequests returns when no request is left.
+func (s *server) finishRequests() {
+	ctx, cancel := context.WithTimeout(context.Background(), s.options.drainTimeout)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		s.log.Warn("requests were cut short: the drain took longer than its timeout", "timeout", s.options.drainTimeout)
+		err = s.http.Close()
+	case err != nil:
+		s.http.Close()
+	}
+	if err != nil {
+		s.log.Warn("the server did not shut down cleanly", "error", err)
+	}
+	<-s.serving
+	s.upgrades.end(ctx, s.site.upgradeGrace)
+}
+
+// signalName returns SIGTERM rather than "terminated".
+func signalName(sig os.Signal) string {
+	switch sig {
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case os.Interrupt:
+		return "SIGINT"
+	}
+	return sig.String()
+}

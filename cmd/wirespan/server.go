@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/wirespan/wirespan/httpcore"
+)
+
+// flushTimeout is how long the last traces may take to be sent.
+const flushTimeout = 5 * time.Second
+
+// stage is what a subcommand builds its site on.
+type stage struct {
+	options   *serverOptions
+	log       *slog.Logger
+	telemetry *telemetry
+	addr      net.Addr        // of the server
+	draining  <-chan struct{} // closed when the server begins to drain
+}
+
+// site is what a subcommand has to serve.
+type site struct {
+	handler http.Handler
+	sync    httpcore.SyncHandler // may be nil
+	what    string               // in words, for the banner
+	hint    string
+	// unlimitedBodies is for a site that passes bodies on, and leaves it to others how large one may be.
+	unlimitedBodies bool
+	// upgradeGrace is how long a drain lets upgraded connections end themselves; 0 is for a site that cannot tell them to.
+	upgradeGrace time.Duration
+	// close releases what the site holds, after the last request; may be nil.
+	close func()
+}
+
+// server is a site that is being served.
+type server struct {
+	options   *serverOptions
+	log       *slog.Logger
+	telemetry *telemetry
+	site      *site
+	http      *httpcore.Server
+	upgrades  *upgrades
+	admin     *http.Server // nil: off
+	readiness readiness
+	draining  chan struct{}
+	failed    chan error // what ended a Serve that should have gone on
+	serving   chan struct{}
+}
+
+// serveSite runs a server until a signal ends it: the common part of serve, proxy and demo.
+func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*site, error)) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	target, err := o.traces.resolve(a.env, a.isTerminal(a.stdout))
+	if err != nil {
+		return err
+	}
+	signals, stop := a.signals()
+	defer stop()
+	s := &server{
+		options: o, log: o.logger(a.stderr),
+		draining: make(chan struct{}), failed: make(chan error, 2), serving: make(chan struct{}),
+	}
+	s.readiness.notReady("starting: the server does not listen yet")
+	listeners, err := s.listen()
+	if err != nil {
+		return err
+	}
+	if err := a.prepare(s, target, listeners.site.Addr(), build); err != nil {
+		listeners.close()
+		return err
+	}
+	b := banner{
+		command: command, what: s.site.what, hint: s.site.hint, traces: target,
+		url: baseURL(o.scheme(), listeners.site.Addr()),
+	}
+	if listeners.admin != nil {
+		b.admin = listeners.admin.Addr()
+	}
+	b.write(a.stderr, s.log, o.logFormat == "json")
+	s.start(listeners)
+	return s.wait(signals)
+}
+
+// listeners are the bound addresses; admin is nil when it is off.
+type listeners struct{ site, admin net.Listener }
+
+func (l listeners) close() {
+	l.site.Close()
+	if l.admin != nil {
+		l.admin.Close()
+	}
+}
+
+// listen binds both addresses, so that whatever hinders the start is known before anything runs.
+func (s *server) listen() (listeners, error) {
+	o := s.options
+	if o.tlsCert != "" {
+		if err := checkCertificate(o); err != nil {
+			return listeners{}, err
+		}
+	}
+	s.http = &httpcore.Server{Addr: o.addr, Workers: o.workers, Engine: o.engine, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}
+	l, err := s.http.Listen()
+	if err != nil {
+		return listeners{}, startError("listen on "+o.addr+" ("+nameOf(o.flags, "addr")+")", err)
+	}
+	if o.admin == off {
+		return listeners{site: l}, nil
+	}
+	admin, err := listenAdmin(o.admin)
+	if err != nil {
+		l.Close()
+		return listeners{}, startError("listen on "+o.admin+" for the admin port ("+nameOf(o.flags, "admin")+", or off)", err)
+	}
+	s.admin = adminServer(&s.readiness, isLoopback(admin.Addr()), slog.NewLogLogger(s.log.Handler(), slog.LevelWarn))
+	return listeners{l, admin}, nil
+}
+
+func checkCertificate(o *serverOptions) error {
+	for _, f := range []struct{ flag, file string }{{"tls-cert", o.tlsCert}, {"tls-key", o.tlsKey}} {
+		if _, err := os.ReadFile(f.file); err != nil {
+			return startError("read "+f.file+" ("+nameOf(o.flags, f.flag)+")", err)
+		}
+	}
+	if _, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey); err != nil {
+		return startError("use the certificate "+o.tlsCert+" with the key "+o.tlsKey, err)
+	}
+	return nil
+}
+
+// prepare starts the telemetry and builds the site.
+func (a *app) prepare(s *server, d destination, addr net.Addr, build func(*stage) (*site, error)) error {
+	t, err := a.startTelemetry(context.Background(), d, s.options, s.log)
+	if err != nil {
+		return err
+	}
+	s.telemetry = t
+	s.site, err = build(&stage{options: s.options, log: s.log, telemetry: t, addr: addr, draining: s.draining})
+	if err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		defer cancel()
+		return errors.Join(err, t.shutdown(ctx))
+	}
+	s.upgrades = newUpgrades(s.site.handler)
+	s.http.Handler, s.http.Sync, s.http.Collector = s.upgrades, s.site.sync, t.collector
+	if s.site.unlimitedBodies {
+		s.http.MaxBodyBytes = -1
+	}
+	return nil
+}
+
+func (s *server) start(l listeners) {
+	if s.admin != nil {
+		go func() {
+			if err := s.admin.Serve(l.admin); !errors.Is(err, http.ErrServerClosed) {
+				s.failed <- startError("go on with the admin port", err)
+			}
+		}()
+	}
+	go func() {
+		defer close(s.serving)
+		var err error
+		if o := s.options; o.tlsCert != "" {
+			err = s.http.ServeTLS(l.site, o.tlsCert, o.tlsKey)
+		} else {
+			err = s.http.Serve(l.site)
+		}
+		if !errors.Is(err, httpcore.ErrServerClosed) {
+			s.failed <- startError("go on serving", err)
+		}
+	}()
+	s.readiness.ready()
+}
+
+// wait returns when the server has ended: by a signal, or because it could not go on.
+func (s *server) wait(signals <-chan os.Signal) error {
+	var failure error
+	reason := "the server failed"
+	select {
+	case sig := <-signals:
+		reason = "it got the signal " + signalName(sig)
+	case failure = <-s.failed:
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.drain(reason)
+	}()
+	select {
+	case <-ended:
+		return failure
+	case <-signals:
+		return errForced
+	}
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/wirespan/wirespan/httpcore"
+)
+
+// serverOptions are the flags that serve, proxy and demo share.
+type serverOptions struct {
+	addr            string
+	admin           string
+	workers         int
+	engine          httpcore.Engine
+	tlsCert, tlsKey string
+	logLevel        slog.Level
+	logFormat       string
+	traces          outlets
+	healthCheckPath string
+	trustedProxies  []netip.Prefix
+	drainTimeout    time.Duration
+
+	flags *pflag.FlagSet // knows which of them were set by a variable
+}
+
+func (o *serverOptions) register(fs *pflag.FlagSet) {
+	o.flags = fs
+	fs.SortFlags = false
+	setting(fs, &o.addr, "addr", "127.0.0.1:8080", "address", "where to serve: host:port or unix:/path", parseAddress)
+	setting(fs, &o.admin, "admin", "127.0.0.1:4380", "address", "where to answer probes and profiles: host:port, unix:/path or off", parseAdmin)
+	setting(fs, &o.workers, "workers", "0", "number", "how many workers accept and poll; 0 is one a processor", parseWorkers)
+	setting(fs, &o.engine, "engine", "auto", "name", "how connections wait: auto, epoll or goroutine", parseEngine)
+	setting(fs, &o.tlsCert, "tls-cert", "", "file", "certificate chain in PEM; with --tls-key, serve HTTPS", parseText)
+	setting(fs, &o.tlsKey, "tls-key", "", "file", "private key in PEM", parseText)
+	setting(fs, &o.traces, "traces", "auto", "list", "auto, otlp, console, none, or otlp,console", parseTraces)
+	setting(fs, &o.trustedProxies, "trusted-proxies", "", "list", "networks whose Forwarded and X-Forwarded-* are believed", parsePrefixes)
+	setting(fs, &o.healthCheckPath, "health-check-path", "", "path", "a path whose requests are not logged", parsePath)
+	setting(fs, &o.logLevel, "log-level", "info", "level", "debug, info, warn or error", parseLevel)
+	setting(fs, &o.logFormat, "log-format", "text", "format", "text or json", oneOf("text", "json"))
+	setting(fs, &o.drainTimeout, "drain-timeout", "30s", "duration", "how long a shutdown waits for the requests under way", parseTimeout)
+}
+
+// check compares what belongs together.
+func (o *serverOptions) check() error {
+	switch {
+	case o.tlsCert != "" && o.tlsKey == "":
+		return usagef("%s %q needs its private key: give --tls-key (WIRESPAN_TLS_KEY) too", nameOf(o.flags, "tls-cert"), o.tlsCert)
+	case o.tlsKey != "" && o.tlsCert == "":
+		return usagef("%s %q needs its certificate: give --tls-cert (WIRESPAN_TLS_CERT) too", nameOf(o.flags, "tls-key"), o.tlsKey)
+	}
+	return nil
+}
+
+func (o *serverOptions) scheme() string {
+	if o.tlsCert != "" {
+		return "https"
+	}
+	return "http"
+}
+
+// logger returns the logger for standard error.
+func (o *serverOptions) logger(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: o.logLevel}
+	if o.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// coloured reports whether w may be written to in colours (https://no-color.org).
+func (a *app) coloured(w io.Writer) bool {
+	return a.isTerminal(w) && a.env.get("NO_COLOR") == "" && a.env.get("TERM") != "dumb"
+}

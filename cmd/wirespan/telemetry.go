@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/otelcollector"
+)
+
+// tracerName is the instrumentation scope of the spans that the command makes itself.
+const tracerName = "github.com/wirespan/wirespan/cmd/wirespan"
+
+// telemetry is what a server tells about itself, and whom.
+type telemetry struct {
+	// collector receives the events of the server.
+	collector lifecycle.Collector
+	// provider makes the spans of the command's own code; they leave with those of the server.
+	provider   trace.TracerProvider
+	propagator propagation.TextMapPropagator
+
+	spans   *otelcollector.Collector // nil when no span is made
+	sdk     *sdktrace.TracerProvider
+	console *console // nil without --traces console
+}
+
+// startTelemetry puts the collectors together: that which starts the span first, so that the others know its id.
+func (a *app) startTelemetry(ctx context.Context, d destination, o *serverOptions, log *slog.Logger) (*telemetry, error) {
+	t := &telemetry{provider: noop.NewTracerProvider(), propagator: propagation.NewCompositeTextMapPropagator()}
+	logging := lifecycle.NewLogging(log, lifecycle.LoggingOptions{HealthCheckPath: o.healthCheckPath})
+	parts := []lifecycle.Collector{nil, logging, nil}
+	if d.made {
+		if err := t.startSpans(ctx, d, o.trustedProxies, log); err != nil {
+			return nil, err
+		}
+		parts[0] = t.spans
+	}
+	if d.console {
+		t.console = newConsole(a.stdout, a.coloured(a.stdout))
+		parts[2] = t.console
+	}
+	t.collector = lifecycle.Tee(parts...)
+	return t, nil
+}
+
+func (t *telemetry) startSpans(ctx context.Context, d destination, trusted []netip.Prefix, log *slog.Logger) error {
+	failed := func(err error) { log.Warn("traces were not sent", "error", err) }
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(failed))
+	spans, err := otelcollector.New(ctx, otelcollector.Config{
+		NoExport:       d.otlp == nil,
+		TrustedProxies: trusted,
+		ErrorHandler:   failed, // at most once a minute
+	})
+	if err != nil {
+		return usagef("the OTEL_ variables do not make sense: %v", err)
+	}
+	t.spans = spans
+	t.propagator = spans.Propagator()
+	t.sdk = sdktrace.NewTracerProvider(
+		sdktrace.WithSpanProcessor(spans.SpanProcessor()),
+		sdktrace.WithResource(spans.Resource()),
+		sdktrace.WithSampler(spans.Sampler()),
+	)
+	t.provider = t.sdk
+	return nil
+}
+
+// tracer returns the tracer for the command's own spans.
+func (t *telemetry) tracer() trace.Tracer { return t.provider.Tracer(tracerName) }
+
+// shutdown sends what is still to be sent, until ctx ends.
+func (t *telemetry) shutdown(ctx context.Context) error {
+	var errs []error
+	if t.sdk != nil {
+		errs = append(errs, t.sdk.Shutdown(ctx))
+	}
+	if t.spans != nil {
+		if err := t.spans.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("send the last traces: %w", err))
+		}
+	}
+	if t.console != nil {
+		errs = append(errs, t.console.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// stats returns the counts of spans, ready for a log record; empty when none is made.
+func (t *telemetry) stats() []any {
+	if t.spans == nil {
+		return nil
+	}
+	s := t.spans.Stats()
+	return []any{"spans_exported", s.Exported, "spans_rejected", s.Rejected, "spans_dropped", s.TotalDropped()}
+}
