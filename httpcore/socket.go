@@ -227,7 +227,9 @@ func (s *socket) watch(gone func(error)) {
 // unwatch implements [stream].
 func (s *socket) unwatch() []byte {
 	s.stop.Store(true)
-	s.interrupt()
+	s.low.mu.Lock()
+	_ = s.low.Conn.SetReadDeadline(past)
+	s.low.mu.Unlock()
 	<-s.ahead
 	s.stop.Store(false)
 	s.low.mu.Lock()
