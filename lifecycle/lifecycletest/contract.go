@@ -122,13 +122,13 @@ func checkContext(c lifecycle.Collector) error {
 // isChild cancels parent, which child has to notice.
 func isChild(child, parent context.Context, cancel context.CancelCauseFunc) error {
 	if child == nil {
-		return errors.New("Context does not return nil")
+		return errors.New("a provider's Context does not return nil")
 	}
 	if child.Value(parentKey{}) != parent.Value(parentKey{}) {
-		return errors.New("Context returns its parent or a child of it, but this context lacks the parent's value")
+		return errors.New("a provider's Context returns its parent or a child of it, but this context lacks the parent's value")
 	}
 	if err := child.Err(); err != nil {
-		return fmt.Errorf("Context returns its parent or a child of it, but this context has ended before it: %w", err)
+		return fmt.Errorf("a provider's Context returns its parent or a child of it, but this context has ended before it: %w", err)
 	}
 	cause := errors.New("cause")
 	cancel(cause)
@@ -137,10 +137,10 @@ func isChild(child, parent context.Context, cancel context.CancelCauseFunc) erro
 	select {
 	case <-child.Done():
 	case <-t.C:
-		return errors.New("Context returns its parent or a child of it, but this context does not end with the parent")
+		return errors.New("a provider's Context returns its parent or a child of it, but this context does not end with the parent")
 	}
 	if context.Cause(child) != cause {
-		return fmt.Errorf("Context returns its parent or a child of it, but this context ends with %v instead of the parent's cause", context.Cause(child))
+		return fmt.Errorf("a provider's Context returns its parent or a child of it, but this context ends with %v instead of the parent's cause", context.Cause(child))
 	}
 	return nil
 }
