@@ -43,7 +43,7 @@ func (c *conn) answer(x *exchange, why refusal) {
 	c.closing, c.linger = true, true
 
 	body := strconv.Itoa(why.status) + " " + http.StatusText(why.status) + ": " + why.reason + "\n"
-	h := http1.AppendStatusLine(x.responseHead[:0], 1, why.status)
+	h := http1.AppendStatusLine(x.responseHead[:0], why.status)
 	h = append(h, "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"...)
 	h = http1.AppendField(h, "X-Wirespan-Error", why.code)
 	if why.status == http.StatusServiceUnavailable {

@@ -131,7 +131,7 @@ func (c *conn) await() step {
 		c.endOfInput()
 		return stepClose
 	}
-	fresh := c.x == nil || !c.x.head.Started(c.buf[c.r:c.w])
+	fresh := c.x == nil || !c.x.head.Started()
 	if fresh && c.server.draining.Load() && (c.served > 0 || c.deadlinePassed()) {
 		c.reason = lifecycle.ReasonDrain
 		return stepClose
@@ -222,7 +222,7 @@ func (c *conn) fed(n int, err error) {
 
 // waitedTooLong ends the wait for a request: silently when nothing of it came, with 408 otherwise.
 func (c *conn) waitedTooLong() {
-	started := c.x != nil && c.x.head.Started(c.buf[c.r:c.w])
+	started := c.x != nil && c.x.head.Started()
 	switch {
 	case !started && c.server.draining.Load():
 		c.reason, c.closing = lifecycle.ReasonDrain, true
@@ -236,7 +236,7 @@ func (c *conn) waitedTooLong() {
 
 // endOfInput is the orderly end, or a request that was cut short.
 func (c *conn) endOfInput() {
-	if c.x != nil && c.x.head.Started(c.buf[c.r:c.w]) {
+	if c.x != nil && c.x.head.Started() {
 		c.x.view(c.buf[c.r:c.w])
 		c.failUnanswered(refusal{code: codeHeadCutShort, err: errHeadCutShort})
 	}
@@ -250,7 +250,7 @@ func (c *conn) peerGone(err error) {
 	if c.server.closed.Load() {
 		c.reason = lifecycle.ReasonDrain
 	}
-	if c.x != nil && c.x.head.Started(c.buf[c.r:c.w]) {
+	if c.x != nil && c.x.head.Started() {
 		c.x.view(c.buf[c.r:c.w])
 		c.failUnanswered(refusal{code: codeHeadCutShort, err: err})
 	}

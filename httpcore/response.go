@@ -81,7 +81,7 @@ func (w *response) inform(status int) {
 		return // RFC 9110, 15.2: HTTP/1.0 knows no 1xx
 	}
 	c := w.c
-	c.out = http1.AppendStatusLine(c.out, 1, status)
+	c.out = http1.AppendStatusLine(c.out, status)
 	for name, values := range w.header {
 		if name == "Content-Length" || name == "Transfer-Encoding" {
 			continue
@@ -100,7 +100,7 @@ func (w *response) writeHeader(status int) {
 	w.wroteHeader = true
 	x := w.x
 	x.status = status
-	head := http1.AppendStatusLine(x.responseHead[:0], 1, status)
+	head := http1.AppendStatusLine(x.responseHead[:0], status)
 	for _, line := range w.header["Trailer"] {
 		for name := range strings.SplitSeq(line, ",") {
 			w.trailers = append(w.trailers, http.CanonicalHeaderKey(strings.TrimSpace(name)))

@@ -158,7 +158,7 @@ func (c *conn) writeSync(x *exchange) {
 	n := len(w.body) + len(w.text)
 	x.status = w.status
 	bodyAllowed := statusAllowsBody(w.status)
-	h := http1.AppendStatusLine(x.responseHead[:0], 1, w.status)
+	h := http1.AppendStatusLine(x.responseHead[:0], w.status)
 	h = append(h, w.fields...)
 	if bodyAllowed {
 		if !w.hasContentType && n > 0 {
