@@ -27,7 +27,6 @@ type body struct {
 	x *exchange
 	h *handling
 
-	none      bool  // the request has no body
 	remaining int64 // of the Content-Length
 	chunked   bool
 	chunks    http1.Chunked
@@ -41,6 +40,17 @@ type body struct {
 	err      error   // sticky; io.EOF when the body is consumed
 	failure  refusal // why the body cannot be had; the answer, unless the handler gives one
 	closed   bool
+}
+
+// newBody makes the body of a request that has one.
+func newBody(h *handling) *body {
+	c, x := h.response.c, h.response.x
+	b := &body{c: c, x: x, h: h, remaining: x.head.ContentLength, chunked: x.head.Chunked, limit: -1}
+	if b.chunked {
+		b.chunks.Reset(c.set.limits)
+		b.limit, b.max = c.set.maxBodyBytes, c.set.maxBodyBytes
+	}
+	return b
 }
 
 // Read implements [io.Reader]. It fails with io.ErrUnexpectedEOF when the body is cut short, with
@@ -243,9 +253,9 @@ func (b *body) finish() {
 }
 
 // left reports whether any of the body has not been read, and whether it is little enough to be drained. While another
-// goroutine reads, it is taken for little.
+// goroutine reads, it is taken for little. There may be none: b may be nil.
 func (b *body) left() (some, drainable bool) {
-	if b.none || !b.mu.TryLock() {
+	if b == nil || !b.mu.TryLock() {
 		return false, true
 	}
 	defer b.mu.Unlock()

@@ -54,6 +54,7 @@ type eventSet struct {
 
 var exchanges = sync.Pool{New: func() any {
 	x := new(exchange)
+	x.head.Reset()
 	x.fields.head = &x.head
 	return x
 }}

@@ -11,7 +11,7 @@ import (
 type handling struct {
 	ctx      requestContext
 	response response
-	body     body
+	body     *body // nil when the request has none
 
 	request  *http.Request
 	hijacked *hijackedConn // nil unless the handler took the connection over
@@ -19,14 +19,12 @@ type handling struct {
 
 // serveHandler runs the Handler. The body that it leaves is drained.
 func (c *conn) serveHandler(x *exchange) {
-	h := &handling{}
 	text := x.own(c.buf[c.r-x.headLen : c.r])
-	h.ctx = requestContext{parent: c.ctx, c: c, x: x, provider: c.provider}
-	h.response = response{c: c, x: x, h: h, contentLength: -1}
-	h.body = body{c: c, x: x, h: h, remaining: x.head.ContentLength, chunked: x.head.Chunked, limit: -1}
-	if x.head.Chunked {
-		h.body.chunks.Reset(c.set.limits)
-		h.body.limit, h.body.max = c.set.maxBodyBytes, c.set.maxBodyBytes
+	h := new(handling)
+	h.ctx.parent, h.ctx.c, h.ctx.x, h.ctx.provider = c.ctx, c, x, c.provider
+	h.response.c, h.response.x, h.response.h, h.response.contentLength = c, x, h, -1
+	if x.head.Chunked || x.head.ContentLength > 0 {
+		h.body = newBody(h)
 	}
 	if err := h.newRequest(text); err != nil {
 		h.ctx.finish()
@@ -34,11 +32,7 @@ func (c *conn) serveHandler(x *exchange) {
 		c.answered(x)
 		return
 	}
-	hasBody := h.request.Body != http.NoBody
-	h.body.none = !hasBody
-	if !hasBody {
-		c.watcher.bodyConsumed()
-	}
+	c.watcher.begin(h.body == nil)
 	if x.phases.HandlerStart == 0 {
 		x.phases.HandlerStart = c.clock()
 	}
@@ -54,7 +48,7 @@ func (c *conn) serveHandler(x *exchange) {
 		h.hijacked.leave()
 		return
 	}
-	if hasBody {
+	if h.body != nil {
 		h.body.finish()
 	}
 	h.response.finish(panicked)

@@ -16,7 +16,7 @@ var background http.Request
 
 // newRequest makes h.request from the head, of which text is a copy: what http.ReadRequest would make of it.
 func (h *handling) newRequest(text string) *refusal {
-	c, x := h.body.c, h.body.x
+	c, x := h.response.c, h.response.x
 	head := &x.head
 	r := background.WithContext(&h.ctx)
 	h.request = r
@@ -41,11 +41,11 @@ func (h *handling) newRequest(text string) *refusal {
 	case head.Chunked:
 		r.TransferEncoding = []string{"chunked"}
 		r.ContentLength = -1
-		r.Body = &h.body
+		r.Body = h.body
 		r.Trailer = announcedTrailer(r.Header)
 	case head.ContentLength > 0:
 		r.ContentLength = head.ContentLength
-		r.Body = &h.body
+		r.Body = h.body
 	default:
 		r.Body = http.NoBody
 	}

@@ -422,8 +422,8 @@ func (w *response) finish(panicked bool) {
 		return
 	}
 	if !w.wroteHeader {
-		if why := w.h.body.failure; why.code != "" {
-			c.answer(x, why)
+		if b := w.h.body; b != nil && b.failure.code != "" {
+			c.answer(x, b.failure)
 			return
 		}
 		if w.h.ctx.gone.Load() {

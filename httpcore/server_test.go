@@ -84,7 +84,7 @@ func TestEchoBodies(t *testing.T) {
 				got, err := io.ReadAll(res.Body)
 				_ = res.Body.Close()
 				if err != nil || !bytes.Equal(got, want) {
-					t.Fatalf("size %d chunked %v: %d bytes, %v", size, chunked, len(got), err)
+					t.Fatalf("size %d chunked %v: %s, %d bytes (%.80q), %v", size, chunked, res.Status, len(got), got, err)
 				}
 			}
 		}

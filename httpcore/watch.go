@@ -15,6 +15,9 @@ type watcher struct {
 	running bool
 }
 
+// begin readies the watch for a request. Nobody else knows of it yet, so no lock is needed.
+func (w *watcher) begin(bodyless bool) { w.ready = bodyless }
+
 // want is called, from any goroutine, when somebody waits for r to end.
 func (w *watcher) want(r *requestContext) {
 	w.mu.Lock()
