@@ -166,12 +166,13 @@ type Outcome struct {
 	ResponseFields Fields
 }
 
-// RouteOf returns the route of a pattern as http.ServeMux writes it ("GET /users/{id}"): without the method.
+// RouteOf returns the route of a pattern as http.ServeMux writes it: "GET /users/{id}" without the method, and "/{$}"
+// without the mark that says where it ends.
 func RouteOf(pattern string) string {
 	if i := strings.IndexAny(pattern, " \t"); i >= 0 {
-		return strings.TrimLeft(pattern[i:], " \t")
+		pattern = strings.TrimLeft(pattern[i:], " \t")
 	}
-	return pattern
+	return strings.TrimSuffix(pattern, "{$}")
 }
 
 func (o *Outcome) outcome() *Outcome { return o }

@@ -56,7 +56,7 @@ func TestRouteOf(t *testing.T) {
 		"/users/{id}":                   "/users/{id}",
 		"GET /users/{id}":               "/users/{id}",
 		"POST \t /upload/":              "/upload/",
-		"GET wirespan.example/{$}":      "wirespan.example/{$}",
+		"GET wirespan.example/{$}":      "wirespan.example/",
 		"wirespan.example/files/{f...}": "wirespan.example/files/{f...}",
 	} {
 		if got := lifecycle.RouteOf(pattern); got != want {
