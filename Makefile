@@ -1,0 +1,41 @@
+# make run    serves the demo on http://127.0.0.1:8080; ctrl-C ends it
+# make test   runs all tests of the product with the race detector
+# Go is all that has to be there; what else a target needs, scripts/setup.sh installs from Debian's packages.
+
+# e2e/jaeger only pins the module that Jaeger is built from.
+MODULES  = . bench e2e
+LINT     = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
+FUZZTIME = 10s
+
+.PHONY: run test lint fmt tidy bench e2e fuzz ci
+
+run:
+	go run ./cmd/wirespan demo
+
+test:
+	scripts/setup.sh gcc curl
+	CGO_ENABLED=1 go test -race -timeout 10m ./...
+
+lint:
+	@unformatted=$$(gofmt -l .) && [ -z "$$unformatted" ] || { echo "make fmt would change: $$unformatted"; exit 1; }
+	@set -e; for m in $(MODULES); do echo "lint $$m"; (cd $$m && go mod tidy -diff && go vet ./... && $(LINT) run ./...); done
+
+fmt:
+	@set -e; for m in $(MODULES); do (cd $$m && $(LINT) fmt ./...); done
+
+tidy:
+	@set -e; for m in $(MODULES) tools; do (cd $$m && go mod tidy); done
+
+# One table, printed and written to bench/RESULTS.md. ARGS="-rounds 1 -duration 2s -only nethttp" makes it shorter.
+bench:
+	scripts/setup.sh wrk
+	cd bench && go run . $(ARGS)
+
+e2e:
+	cd e2e && go test -count=1 -timeout 20m ./...
+
+fuzz:
+	scripts/fuzz.sh $(FUZZTIME)
+
+ci:
+	.ci/run
