@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -57,6 +58,9 @@ func appendText(dst []byte, s string, n int, valid bool) []byte {
 func isBroken(s string, size int) bool {
 	return size == 1 && s[0] >= utf8.RuneSelf
 }
+
+// Valid returns s as valid UTF-8.
+func Valid(s string) string { return strings.ToValidUTF8(s, replacement) }
 
 func appendString(dst []byte, f Field, s string) []byte {
 	n, valid := validLen(s)

@@ -1,0 +1,118 @@
+package otelcollector_test
+
+import (
+	"testing"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/lifecycle/lifecycletest"
+)
+
+// hot is a request as a server emits it, over and over, from storage of its own.
+type hot struct {
+	to       lifecycle.Collector
+	request  lifecycle.Request
+	started  lifecycle.RequestStarted
+	complete lifecycle.ResponseCompleted
+}
+
+func newHot(w *wire, fields ...[2]string) *hot {
+	h := &hot{to: w.to}
+	var f lifecycle.Fields = lifecycletest.Fields(append([][2]string{
+		{"Host", "shop.example:8443"}, {"User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0)"}, {"Accept", "*/*"},
+	}, fields...))
+	h.request = lifecycle.Request{
+		Index: 2, Method: "GET", Target: "/users/42?q=x", HTTPVersion: "1.1", Host: "shop.example:8443", Scheme: "http", Fields: f,
+	}
+	now := w.stamp.TimestampNS
+	h.started = lifecycle.RequestStarted{Stamp: w.stamp, Request: &h.request}
+	h.complete = lifecycle.ResponseCompleted{Stamp: w.stamp, Outcome: lifecycle.Outcome{
+		Request: &h.request, Route: "/users/{id}", Status: 200, BytesSent: 13,
+		Phases: lifecycle.Phases{
+			IdleSince: now, FirstByte: now, HeadParsed: now, HandlerStart: now, FirstResponseByte: now, HandlerEnd: now, LastByte: now,
+		},
+	}}
+	return h
+}
+
+func (h *hot) serve() {
+	h.to.Record(&h.started)
+	h.to.Record(&h.complete)
+}
+
+var hotCases = []struct {
+	name    string
+	sampler sdktrace.Sampler
+	fields  [][2]string
+	sampled bool
+}{
+	{"sampled", sdktrace.ParentBased(sdktrace.AlwaysSample()), nil, true},
+	{"sampled with a parent", sdktrace.ParentBased(sdktrace.AlwaysSample()), [][2]string{{"traceparent", traceparent + "01"}}, true},
+	{"unsampled", sdktrace.ParentBased(sdktrace.NeverSample()), nil, false},
+	{"unsampled by its parent", sdktrace.ParentBased(sdktrace.AlwaysSample()), [][2]string{{"traceparent", traceparent + "00"}}, false},
+	{"unsampled by ratio", sdktrace.TraceIDRatioBased(0), nil, false},
+}
+
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
+
+func TestRequestDoesNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("with the race detector, sync.Pool forgets what it is given")
+	}
+	for _, c := range hotCases {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := quiet(t, &sink{})
+			cfg.Sampler = c.sampler
+			col := newCollector(t, cfg)
+			h := newHot(dial(t, col), c.fields...)
+			if n := testing.AllocsPerRun(500, h.serve); n != 0 {
+				t.Errorf("%v allocations a request, want 0", n)
+			}
+			if got := h.request.Trace.Sampled(); got != c.sampled {
+				t.Errorf("sampled is %t, want %t", got, c.sampled)
+			}
+		})
+	}
+}
+
+func BenchmarkRequest(b *testing.B) {
+	for _, c := range hotCases {
+		b.Run(c.name, func(b *testing.B) {
+			cfg := quiet(b, nil)
+			cfg.Client = discard{}
+			cfg.Sampler = c.sampler
+			h := newHot(dial(b, newCollector(b, cfg)), c.fields...)
+			b.ReportAllocs()
+			for b.Loop() {
+				h.serve()
+			}
+		})
+	}
+}
+
+// BenchmarkWorkers has each worker serve requests of its own, on all processors.
+func BenchmarkWorkers(b *testing.B) {
+	cfg := quiet(b, nil)
+	cfg.Client = discard{}
+	c := newCollector(b, cfg)
+	var workers atomicCounter
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		worker := workers.next()
+		h := newHot(dial(b, c, func(e *lifecycle.ConnectionOpened) { e.WorkerID = worker }))
+		for pb.Next() {
+			h.serve()
+		}
+	})
+}
+
+func BenchmarkConnection(b *testing.B) {
+	cfg := quiet(b, nil)
+	cfg.Client = discard{}
+	c := newCollector(b, cfg)
+	b.ReportAllocs()
+	for b.Loop() {
+		dial(b, c).close(lifecycle.ReasonComplete)
+	}
+}

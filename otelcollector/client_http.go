@@ -1,0 +1,165 @@
+package otelcollector
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	defaultTimeout = 10 * time.Second
+	// maxAnswer bounds the answer of a receiver (OTLP specification: 4 MiB).
+	maxAnswer = 4 << 20
+)
+
+// httpTraces is the official HTTP client on a transport of ours, which observes the answers.
+type httpTraces struct {
+	otlptrace.Client
+	transport *http.Transport
+}
+
+// httpClient makes the client. What the official one reads from the environment for a transport of its own is read
+// here: certificates, timeout. Proxies are those of HTTP_PROXY and HTTPS_PROXY.
+func httpClient() (otlptrace.Client, error) {
+	secure, err := tlsFromEnv()
+	if err != nil {
+		return nil, err
+	}
+	timeout, err := timeoutFromEnv()
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = secure
+	transport.MaxIdleConnsPerHost = Uploads
+	return &httpTraces{
+		Client: otlptracehttp.NewClient(
+			otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}),
+			otlptracehttp.WithHTTPClient(&http.Client{Transport: observeHTTP{transport}, Timeout: timeout}),
+		),
+		transport: transport,
+	}, nil
+}
+
+// Stop implements [otlptrace.Client].
+func (h *httpTraces) Stop(ctx context.Context) error {
+	err := h.Client.Stop(ctx)
+	h.transport.CloseIdleConnections()
+	return err
+}
+
+func timeoutFromEnv() (time.Duration, error) {
+	name, value := firstSet("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
+	if value == "" {
+		return defaultTimeout, nil
+	}
+	ms, err := strconv.ParseUint(value, 10, 31)
+	if err != nil {
+		return 0, wrong(name, value, "a number of milliseconds")
+	}
+	return time.Duration(ms) * time.Millisecond, nil
+}
+
+// tlsFromEnv returns nil when no certificate is set.
+func tlsFromEnv() (*tls.Config, error) {
+	var config tls.Config
+	if name, file := firstSet("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"); file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("otelcollector: %s: %w", name, err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, wrong(name, file, "a file with certificates in PEM")
+		}
+	}
+	for _, prefix := range []string{"OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"} {
+		certName, keyName := prefix+"CLIENT_CERTIFICATE", prefix+"CLIENT_KEY"
+		cert, key := env(certName), env(keyName)
+		if cert == "" || key == "" {
+			continue
+		}
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, fmt.Errorf("otelcollector: %s and %s: %w", certName, keyName, err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+		break
+	}
+	if config.RootCAs == nil && config.Certificates == nil {
+		return nil, nil
+	}
+	config.MinVersion = tls.VersionTLS12
+	return &config, nil
+}
+
+// observeHTTP notes how an upload ended.
+type observeHTTP struct{ next http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (o observeHTTP) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := o.next.RoundTrip(req)
+	r := resultOf(req.Context())
+	if r == nil {
+		return resp, err
+	}
+	r.known = true
+	if err != nil {
+		r.retry = true // it has not been answered: no connection, TLS, timeout
+		return nil, err
+	}
+	switch code := resp.StatusCode; {
+	case code >= 200 && code <= 299:
+		if err := r.accept(resp); err != nil {
+			_ = resp.Body.Close() // the error that counts is the one above
+			return nil, err
+		}
+	case code == http.StatusTooManyRequests, code == http.StatusBadGateway,
+		code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
+		r.retry, r.after = true, retryAfter(resp.Header.Get("Retry-After"))
+	}
+	return resp, nil
+}
+
+// accept reads from the answer how many spans were rejected, and puts the answer back.
+func (r *result) accept(resp *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		r.retry = true
+		return fmt.Errorf("read answer: %w", err)
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
+	r.accepted = true
+	var answer collectorpb.ExportTraceServiceResponse
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "application/x-protobuf" && proto.Unmarshal(body, &answer) == nil {
+		r.rejected = answer.GetPartialSuccess().GetRejectedSpans()
+	}
+	return nil
+}
+
+// retryAfter reads the header in either of its forms (RFC 9110, 10.2.3).
+func retryAfter(value string) time.Duration {
+	if s, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(s) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(time.Until(at), 0)
+	}
+	return 0
+}

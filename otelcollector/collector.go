@@ -1,0 +1,219 @@
+package otelcollector
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/wirespan/wirespan/lifecycle"
+)
+
+// Collector is a [lifecycle.Collector] that makes spans of events and exports them. Make one with [New] and give it to
+// one or more servers; who made it shuts it down, after the servers. In a [lifecycle.Tee] it comes first, so that the others find
+// the trace id in the request. All methods may be called from any goroutine.
+type Collector struct {
+	disabled   bool // OTEL_SDK_DISABLED
+	resource   *resource.Resource
+	given      sdktrace.Sampler
+	sampler    sampler
+	propagator propagator
+	methods    []knownMethod
+	trusted    []netip.Prefix
+	limits     sdktrace.SpanLimits
+
+	pipeline *pipeline   // nil when nothing is exported
+	stray    *connection // stands in for connections that were not opened here
+	provider func() trace.TracerProvider
+}
+
+var _ lifecycle.ConnectionCollector = (*Collector)(nil)
+
+// New returns a Collector that runs until [Collector.Shutdown]. ctx is for the start only. An error says which variable or field
+// makes no sense, and what would.
+//
+// With OTEL_SDK_DISABLED=true the Collector makes no spans; it still passes the caller's span and baggage on to handlers.
+func New(ctx context.Context, cfg Config) (*Collector, error) {
+	cfg = cfg.withDefaults()
+	c := &Collector{
+		disabled: isDisabled(),
+		methods:  knownMethods(cfg.KnownMethods),
+		trusted:  slices.Clone(cfg.TrustedProxies),
+		limits:   sdktrace.NewSpanLimits(),
+	}
+	c.provider = sync.OnceValue(c.newProvider)
+	var err error
+	if c.resource, err = resourceOf(ctx, &cfg); err != nil {
+		return nil, err
+	}
+	if c.given = cfg.Sampler; c.given == nil {
+		if c.given, err = samplerFromEnv(); err != nil {
+			return nil, err
+		}
+	}
+	c.sampler = newSampler(c.given)
+	p := cfg.Propagator
+	if p == nil {
+		if p, err = propagatorFromEnv(); err != nil {
+			return nil, err
+		}
+	}
+	c.propagator = newPropagator(p)
+	if err := c.start(ctx, &cfg); err != nil {
+		return nil, err
+	}
+	c.stray = &connection{collector: c, stray: true}
+	if c.pipeline != nil {
+		c.stray.shard = c.pipeline.worker(0)
+	}
+	return c, nil
+}
+
+// start makes the pipeline, unless nothing is to be exported.
+func (c *Collector) start(ctx context.Context, cfg *Config) error {
+	if c.disabled || cfg.NoExport {
+		return nil
+	}
+	client, err := clientOf(cfg)
+	if client == nil || err != nil {
+		return err
+	}
+	if err := client.Start(ctx); err != nil {
+		return fmt.Errorf("otelcollector: start client: %w", err)
+	}
+	c.pipeline = newPipeline(client, newResource(c.resource), c.resource.SchemaURL(), cfg.MaxQueueBytes, cfg.FlushInterval, cfg.ErrorHandler)
+	return nil
+}
+
+// clientOf returns nil when the environment says not to export.
+func clientOf(cfg *Config) (otlptrace.Client, error) {
+	if cfg.Client != nil {
+		return cfg.Client, nil
+	}
+	if export, err := exporterFromEnv(); !export || err != nil {
+		return nil, err
+	}
+	return clientFromEnv()
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.MaxQueueBytes <= 0 {
+		cfg.MaxQueueBytes = defaultMaxQueueBytes
+	}
+	if cfg.FlushInterval <= 0 {
+		cfg.FlushInterval = defaultFlushInterval
+	}
+	if cfg.ErrorHandler == nil {
+		cfg.ErrorHandler = otel.Handle
+	}
+	return cfg
+}
+
+// OpenConnection implements [lifecycle.ConnectionCollector]. What it returns is a [lifecycle.ContextProvider].
+func (c *Collector) OpenConnection(e *lifecycle.ConnectionOpened) lifecycle.Collector {
+	if c.disabled {
+		return passOn{&c.propagator}
+	}
+	return c.open(e)
+}
+
+// Record implements [lifecycle.Collector], for events that belong to no open connection. The events of a connection
+// that was not opened with OpenConnection become request spans without a connection span and without a live span for the handler.
+func (c *Collector) Record(e lifecycle.Event) {
+	if c.disabled {
+		return
+	}
+	switch e := e.(type) {
+	case *lifecycle.ConnectionRejected:
+		c.rejected(e)
+	case *lifecycle.TLSHandshakeFailed:
+		c.handshakeFailed(e)
+	default:
+		c.stray.Record(e)
+	}
+}
+
+// ForceFlush sends all spans that ended before the call. It returns when each was exported or dropped, or with an error
+// when ctx ends first.
+func (c *Collector) ForceFlush(ctx context.Context) error {
+	if c.pipeline == nil {
+		return nil
+	}
+	return c.pipeline.flush(ctx)
+}
+
+// Shutdown sends what is left, ends all goroutines and stops the client. Batches that cannot be sent are tried a few
+// times more and given up when ctx ends; an error says how many spans that were. Later calls wait for the first and return
+// its error. Spans that end after Shutdown are dropped and counted.
+func (c *Collector) Shutdown(ctx context.Context) error {
+	if c.pipeline == nil {
+		return nil
+	}
+	return c.pipeline.shutdown(ctx)
+}
+
+// Stats returns the accounts of all spans so far, all read at the same moment. Without an exporter they are zero.
+func (c *Collector) Stats() Stats {
+	if c.pipeline == nil {
+		return Stats{}
+	}
+	return c.pipeline.accounts()
+}
+
+// Resource returns the resource of the spans, for an application that configures an SDK of its own.
+func (c *Collector) Resource() *resource.Resource { return c.resource }
+
+// Propagator returns the propagator, for a client that passes the trace on.
+func (c *Collector) Propagator() propagation.TextMapPropagator { return c.propagator.all }
+
+// Sampler returns the sampler that decides on the spans of requests.
+func (c *Collector) Sampler() sdktrace.Sampler { return c.given }
+
+// newProvider makes what a live span returns as its TracerProvider.
+func (c *Collector) newProvider() trace.TracerProvider {
+	return sdktrace.NewTracerProvider(
+		sdktrace.WithResource(c.resource),
+		sdktrace.WithSampler(c.given),
+		sdktrace.WithSpanProcessor(c.SpanProcessor()),
+	)
+}
+
+// root makes the identity of a span without a parent and the decision whether it is sampled. attributes is only called
+// for a sampler that has to be asked.
+func (c *Collector) root(name string, kind trace.SpanKind, attributes func() []attribute.KeyValue) (t lifecycle.TraceContext, extra []attribute.KeyValue) {
+	t.TraceID, t.SpanID, t.Flags = newTraceID(), newSpanID(), flagRandom
+	sampled := false
+	if c.sampler.custom == nil {
+		sampled = c.sampler.rules.root.samples(&t.TraceID)
+	} else {
+		var r sdktrace.SamplingResult
+		sampled, r = c.sampler.ask(context.Background(), t.TraceID, name, kind, attributes())
+		t.State, extra = r.Tracestate.String(), r.Attributes
+	}
+	if sampled {
+		t.Flags |= flagSampled
+	}
+	return t, extra
+}
+
+// passOn is what remains of a disabled Collector.
+type passOn struct{ propagator *propagator }
+
+var _ lifecycle.ContextProvider = passOn{}
+
+// Record implements [lifecycle.Collector].
+func (passOn) Record(lifecycle.Event) {}
+
+// Context implements [lifecycle.ContextProvider].
+func (p passOn) Context(parent context.Context, e *lifecycle.RequestStarted) context.Context {
+	return p.propagator.context(parent, e.Request)
+}

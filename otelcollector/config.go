@@ -1,0 +1,75 @@
+package otelcollector
+
+import (
+	"net/netip"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// Config configures a [Collector]. The zero value follows the OTEL_* environment variables of the OpenTelemetry
+// specification. [New] copies what it needs, so a Config may be changed and used again.
+type Config struct {
+	// ServiceName is the resource attribute service.name. "" takes that of Resource, else OTEL_SERVICE_NAME,
+	// else that of OTEL_RESOURCE_ATTRIBUTES, else "wirespan".
+	ServiceName string
+
+	// Resource describes this process; all spans carry it. nil makes one of OTEL_RESOURCE_ATTRIBUTES, the attributes
+	// telemetry.sdk.*, and a random service.instance.id.
+	Resource *resource.Resource
+
+	// Sampler decides for each request and each connection, before it is known how they end. The samplers of package
+	// sdktrace are decided without calling them, and so without an allocation. A RecordOnly decision counts as Drop:
+	// no processor is there to see such a span. nil follows OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, and
+	// samples everything that its caller did not decide against when they are not set either.
+	Sampler sdktrace.Sampler
+
+	// Propagator reads the caller's span and baggage from the request's header. W3C Trace Context, alone or with
+	// Baggage, is read without an allocation. nil follows OTEL_PROPAGATORS; tracecontext,baggage when it is not set.
+	Propagator propagation.TextMapPropagator
+
+	// Client sends the spans. UploadTraces is called from several goroutines at once, at most [Uploads]; New calls Start, and
+	// Shutdown calls Stop. It receives the spans as unknown fields of ScopeSpans messages: what it marshals as protobuf is
+	// complete, while one that walks through ScopeSpans.Spans, or marshals JSON, finds none. It must not retry by
+	// itself, and must not hold on to a message after it has returned.
+	//
+	// nil makes the official one for OTEL_EXPORTER_OTLP_PROTOCOL, grpc or http/protobuf (which is the default), with all
+	// its OTEL_EXPORTER_OTLP_* variables, or none when OTEL_TRACES_EXPORTER is "none".
+	Client otlptrace.Client
+
+	// NoExport makes spans that have ids, are propagated, and can be worked with by handlers, but are sent nowhere.
+	NoExport bool
+
+	// TrustedProxies are the peers whose Forwarded, or else X-Forwarded-For, -Proto and -Host, are believed. When there
+	// are any, a peer on a Unix socket is trusted as well. nil trusts nobody: client.address is the peer.
+	TrustedProxies []netip.Prefix
+
+	// KnownMethods are the methods that become http.request.method; every other one becomes "_OTHER". They are
+	// case-sensitive. nil takes the comma-separated list in OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS, else the
+	// conventions' own.
+	KnownMethods []string
+
+	// MaxQueueBytes bounds the finished spans that wait to be sent, are being sent, or wait for another try. Spans beyond
+	// it are dropped and counted in [Stats]. It does not count the batch that each worker is filling. 0: 64 MiB.
+	MaxQueueBytes int
+
+	// FlushInterval is how long a finished span waits at most until its batch is sent. 0: one second.
+	FlushInterval time.Duration
+
+	// ErrorHandler is told of uploads that failed and of a full queue, at most once a minute. It is called from the
+	// goroutines that upload, so it should be quick.
+	// nil: [otel.Handle].
+	ErrorHandler func(error)
+}
+
+// Uploads is how many uploads are under way at once, at most.
+const Uploads = 4
+
+const (
+	defaultServiceName   = "wirespan"
+	defaultMaxQueueBytes = 64 << 20
+	defaultFlushInterval = time.Second
+)

@@ -1,0 +1,152 @@
+package otelcollector
+
+import (
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
+)
+
+// completed ends the span of a connection, from accept to close, and that of its TLS handshake.
+func (c *connection) completed(e *lifecycle.ConnectionCompleted) {
+	if !c.sampled || c.shard == nil {
+		return
+	}
+	end := lifecycle.UnixNano(e.TimestampNS)
+	at := func(ns int64) int64 { return end - (e.TimestampNS - ns) }
+	s := takeScratch()
+	defer s.give()
+
+	if c.handshakeStartNS != 0 && c.handshakeEndNS >= c.handshakeStartNS {
+		dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
+		dst = otlp.AppendHead(dst, c.handshakeHead(at(c.handshakeStartNS), at(c.handshakeEndNS)))
+		dst = append(dst, c.constants.handshake()...)
+		s.buf = otlp.Close(dst, mark)
+		c.shard.add(s.buf)
+	}
+
+	dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
+	dst = otlp.AppendHead(dst, c.head(at(min(c.acceptedNS, e.TimestampNS)), end))
+	dst = append(dst, c.constants.connection()...)
+	if c.http10 {
+		dst = append(dst, attrVersion10...)
+	} else {
+		dst = append(dst, attrVersion11...)
+	}
+	dst = keyTimestamp.AppendInt(dst, otlp.SpanAttribute, c.acceptedNS)
+	dst = keyConnectionRequests.AppendInt(dst, otlp.SpanAttribute, int64(e.RequestsServed))
+	dst = keyConnectionSent.AppendInt(dst, otlp.SpanAttribute, e.TotalBytesSent)
+	dst = keyConnectionReason.AppendString(dst, otlp.SpanAttribute, string(e.Reason))
+	if code := c.errorType(e.Reason); code != "" {
+		dst = keyErrorType.AppendString(dst, otlp.SpanAttribute, code)
+		dst = otlp.AppendStatus(dst, otlp.StatusError, "")
+	}
+	s.buf = otlp.Close(dst, mark)
+	c.shard.add(s.buf)
+}
+
+// errorType returns why a connection ended badly: the code of the request that it ended with, else the reason. A
+// connection that timed out without such a request was idle, which is no error.
+func (c *connection) errorType(r lifecycle.Reason) string {
+	switch r {
+	case lifecycle.ReasonTimeout:
+		return c.failure
+	case lifecycle.ReasonError, lifecycle.ReasonBackpressure, lifecycle.ReasonClientDisconnect, lifecycle.ReasonLimit:
+		if c.failure != "" || r == lifecycle.ReasonLimit { // a limit on the number of requests is no error
+			return c.failure
+		}
+		return string(r)
+	}
+	return ""
+}
+
+func (c *connection) head(startNS, endNS int64) *otlp.Head {
+	return &otlp.Head{
+		TraceID: c.traceID, SpanID: c.spanID, TraceFlags: c.flags | flagSampled,
+		Name: nameConnection, Kind: otlp.KindInternal, StartNS: startNS, EndNS: endNS,
+	}
+}
+
+func (c *connection) handshakeHead(startNS, endNS int64) *otlp.Head {
+	return &otlp.Head{
+		TraceID: c.traceID, SpanID: newSpanID(), ParentSpanID: c.spanID, TraceFlags: c.flags | flagSampled,
+		Name: nameHandshake, Kind: otlp.KindInternal, StartNS: startNS, EndNS: endNS,
+	}
+}
+
+// refused starts the span of a connection that was never opened; nil when it is not to be exported.
+func (c *Collector) refused(s lifecycle.Stamp, p *lifecycle.Peers) *connection {
+	if c.pipeline == nil {
+		return nil
+	}
+	t, _ := c.root(nameConnection, trace.SpanKindInternal, peerAttributes(p))
+	if !t.Sampled() {
+		return nil
+	}
+	return &connection{
+		collector: c, shard: c.pipeline.worker(s.WorkerID),
+		traceID: t.TraceID, spanID: t.SpanID, flags: t.Flags,
+	}
+}
+
+// rejected makes the span of a connection that was accepted only to be refused.
+func (c *Collector) rejected(e *lifecycle.ConnectionRejected) {
+	n := c.refused(e.Stamp, &e.Peers)
+	if n == nil {
+		return
+	}
+	at := lifecycle.UnixNano(e.TimestampNS)
+	s := takeScratch()
+	defer s.give()
+	dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
+	dst = appendRefused(dst, n.head(at, at), e.Stamp, &e.Peers)
+	if e.Status != 0 {
+		dst = keyStatusCode.AppendInt(dst, otlp.SpanAttribute, int64(e.Status))
+	}
+	dst = keyErrorType.AppendString(dst, otlp.SpanAttribute, e.Code)
+	dst = otlp.AppendStatus(dst, otlp.StatusError, "")
+	s.buf = otlp.Close(dst, mark)
+	n.shard.add(s.buf)
+}
+
+// handshakeFailed makes the spans of a connection that ended with its TLS handshake.
+func (c *Collector) handshakeFailed(e *lifecycle.TLSHandshakeFailed) {
+	n := c.refused(e.Stamp, &e.Peers)
+	if n == nil {
+		return
+	}
+	message := ""
+	if e.Err != nil {
+		message = e.Err.Error()
+	}
+	end := lifecycle.UnixNano(e.TimestampNS)
+	at := func(ns int64) int64 {
+		if ns == 0 || ns > e.TimestampNS {
+			ns = e.TimestampNS
+		}
+		return end - (e.TimestampNS - ns)
+	}
+	accepted := e.AcceptedNS
+	if accepted == 0 {
+		accepted = e.HandshakeStartNS
+	}
+	s := takeScratch()
+	defer s.give()
+	for _, head := range [...]*otlp.Head{n.handshakeHead(at(e.HandshakeStartNS), end), n.head(at(accepted), end)} {
+		dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
+		dst = appendRefused(dst, head, e.Stamp, &e.Peers)
+		dst = keyErrorType.AppendString(dst, otlp.SpanAttribute, errorHandshakeFailed)
+		dst = otlp.AppendStatus(dst, otlp.StatusError, message)
+		s.buf = otlp.Close(dst, mark)
+		n.shard.add(s.buf)
+	}
+}
+
+// appendRefused appends what the spans of refused connections have in common.
+func appendRefused(dst []byte, h *otlp.Head, s lifecycle.Stamp, p *lifecycle.Peers) []byte {
+	dst = otlp.AppendHead(dst, h)
+	dst = appendLocal(dst, p)
+	dst = appendPeer(dst, p)
+	dst = appendIDs(dst, s)
+	return keyTimestamp.AppendInt(dst, otlp.SpanAttribute, s.TimestampNS)
+}

@@ -1,0 +1,42 @@
+// Package otelcollector makes OpenTelemetry spans of lifecycle events and exports them.
+//
+//	collector, err := otelcollector.New(ctx, otelcollector.Config{ServiceName: "shop"})
+//	server := &httpcore.Server{Handler: mux, Collector: collector}
+//
+// # Spans
+//
+// Each request is a SERVER span, from the first byte of its head to the last byte of its response handed to the kernel (to
+// the end of the tunnel, when the connection was taken over), with the stable HTTP semantic conventions and the time
+// it spent in each phase. It belongs to the trace of its caller. A head that cannot be parsed is a span as well.
+//
+// Each connection is an INTERNAL span named "HTTP connection", from accept to close, in a trace of its own, with its
+// TLS handshake as a child. Every request span links to it. It is exported if it was sampled itself or one of its
+// requests was, so no link leads nowhere.
+//
+// The handler finds the span of its request with [trace.SpanFromContext], made when it is first asked for. It can do
+// there whatever a [trace.Span] can; only End does nothing, since the server ends the span.
+//
+// # Inside
+//
+//	RequestStarted   ids and the head decision, written into Request.Trace        propagate.go, sample.go
+//	Context          a live span, in a list of the connection                     live.go
+//	outcome          one Span message, encoded and copied into a shard            request.go, attributes.go
+//	shard            spans of one worker or one SDK scope, up to 512 KiB          shard.go
+//	queue            batches in order, bounded in bytes, and all accounts         queue.go
+//	uploaders        four of them, each with its message, retrying                upload.go, message.go
+//	client           the official OTLP client, and what it answered               client.go, result.go
+//
+// There is no span object: what does not change during a connection is encoded when it opens, and the end of a request
+// appends the rest. The request path takes an uncontended lock of its connection and one of its worker's shard, holds the
+// latter while it copies some hundred bytes, and allocates nothing. The client gets a batch as the unknown fields of its
+// ScopeSpans messages, which protobuf marshals as they are; see [Config.Client].
+//
+// Nothing here blocks a request. What finds the queue full is dropped, and every span that was made is in exactly one
+// of the accounts of [Stats] at any time.
+//
+// # Limits
+//
+// OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, OTEL_SPAN_EVENT_COUNT_LIMIT and OTEL_SPAN_LINK_COUNT_LIMIT bound what handlers put
+// on a span; the server's own attributes, of which there is a fixed number, come on top.
+// OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT holds for both.
+package otelcollector

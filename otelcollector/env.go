@@ -1,0 +1,170 @@
+package otelcollector
+
+import (
+	"fmt"
+	"math"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/contrib/propagators/autoprop"
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// The environment variables that are read here. The others of the specification are read by the official clients
+// and by package resource.
+const (
+	envDisabled       = "OTEL_SDK_DISABLED"
+	envSampler        = "OTEL_TRACES_SAMPLER"
+	envSamplerArg     = "OTEL_TRACES_SAMPLER_ARG"
+	envPropagators    = "OTEL_PROPAGATORS"
+	envExporter       = "OTEL_TRACES_EXPORTER"
+	envProtocol       = "OTEL_EXPORTER_OTLP_PROTOCOL"
+	envTracesProtocol = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+	envEndpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	envTracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	envInsecure       = "OTEL_EXPORTER_OTLP_INSECURE"
+	envTracesInsecure = "OTEL_EXPORTER_OTLP_TRACES_INSECURE"
+	envResource       = "OTEL_RESOURCE_ATTRIBUTES"
+	envKnownMethods   = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
+)
+
+// env returns the value of a variable; "" means unset (OpenTelemetry specification, environment variables).
+func env(name string) string { return strings.TrimSpace(os.Getenv(name)) }
+
+// wrong is the error for a variable whose value makes no sense.
+func wrong(name, value, allowed string) error {
+	return fmt.Errorf("otelcollector: %s is %q, but has to be %s", name, value, allowed)
+}
+
+// isDisabled reads a boolean as the specification has it: everything but "true" is false.
+func isDisabled() bool { return strings.EqualFold(env(envDisabled), "true") }
+
+const samplers = "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or parentbased_traceidratio"
+
+func samplerFromEnv() (sdktrace.Sampler, error) {
+	name := env(envSampler)
+	root, parentBased := strings.CutPrefix(strings.ToLower(name), "parentbased_")
+	var s sdktrace.Sampler
+	switch root {
+	case "":
+		if name != "" {
+			return nil, wrong(envSampler, name, samplers)
+		}
+		return sdktrace.ParentBased(sdktrace.AlwaysSample()), nil
+	case "always_on":
+		s = sdktrace.AlwaysSample()
+	case "always_off":
+		s = sdktrace.NeverSample()
+	case "traceidratio":
+		ratio, err := ratioFromEnv()
+		if err != nil {
+			return nil, err
+		}
+		s = sdktrace.TraceIDRatioBased(ratio)
+	default:
+		return nil, wrong(envSampler, name, samplers)
+	}
+	if parentBased {
+		s = sdktrace.ParentBased(s)
+	}
+	return s, nil
+}
+
+func ratioFromEnv() (float64, error) {
+	arg := env(envSamplerArg)
+	if arg == "" {
+		return 1, nil
+	}
+	ratio, err := strconv.ParseFloat(arg, 64)
+	if err != nil || math.IsNaN(ratio) || ratio < 0 || ratio > 1 {
+		return 0, wrong(envSamplerArg, arg, "a number from 0 to 1")
+	}
+	return ratio, nil
+}
+
+const propagators = "a comma-separated list of tracecontext, baggage, b3, b3multi, jaeger, xray, ottrace, or none"
+
+func propagatorFromEnv() (propagation.TextMapPropagator, error) {
+	list := env(envPropagators)
+	if list == "" {
+		return propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}), nil
+	}
+	var names []string
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	p, err := autoprop.TextMapPropagator(names...)
+	if err != nil {
+		return nil, wrong(envPropagators, list, propagators)
+	}
+	return p, nil
+}
+
+// exporterFromEnv reports whether spans are to be exported at all.
+func exporterFromEnv() (bool, error) {
+	switch name := env(envExporter); name {
+	case "", "otlp":
+		return true, nil
+	case "none":
+		return false, nil
+	default:
+		return false, wrong(envExporter, name, "otlp or none")
+	}
+}
+
+const (
+	protocolGRPC = "grpc"
+	protocolHTTP = "http/protobuf"
+)
+
+func protocolFromEnv() (string, error) {
+	name, value := firstSet(envTracesProtocol, envProtocol)
+	switch value {
+	case "":
+		return protocolHTTP, nil
+	case protocolGRPC, protocolHTTP:
+		return value, nil
+	}
+	return "", wrong(name, value, "grpc or http/protobuf")
+}
+
+// checkEndpoint refuses what the official clients would take for something else, such as "localhost:4317".
+func checkEndpoint() error {
+	name, value := firstSet(envTracesEndpoint, envEndpoint)
+	if value == "" {
+		return nil
+	}
+	const allowed = "a URL such as http://localhost:4318"
+	u, err := url.Parse(value)
+	if err != nil {
+		return wrong(name, value, allowed)
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "http", "https":
+		if u.Hostname() == "" {
+			return wrong(name, value, allowed)
+		}
+	case "unix":
+		if protocol, _ := protocolFromEnv(); protocol != protocolGRPC {
+			return wrong(name, value, allowed)
+		}
+	default:
+		return wrong(name, value, allowed)
+	}
+	return nil
+}
+
+// firstSet returns the first of the variables that is set, and its value.
+func firstSet(names ...string) (name, value string) {
+	for _, n := range names {
+		if v := env(n); v != "" {
+			return n, v
+		}
+	}
+	return "", ""
+}

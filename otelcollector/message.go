@@ -1,0 +1,90 @@
+package otelcollector
+
+import (
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
+)
+
+// message is what an uploader passes to the client, made once and filled for each batch.
+type message struct {
+	list   [1]*tracepb.ResourceSpans
+	scopes []*tracepb.ScopeSpans // all that were ever needed at once
+}
+
+func newMessage(r *resourcepb.Resource, schemaURL string) *message {
+	return &message{list: [1]*tracepb.ResourceSpans{{Resource: r, SchemaUrl: schemaURL}}}
+}
+
+// fill puts a batch into the message. The spans are the unknown fields of their ScopeSpans: protobuf marshals unknown
+// fields as they are, after the known ones, and to the receiver they are ordinary spans.
+func (m *message) fill(b *batch) {
+	for len(m.scopes) < len(b.groups) {
+		m.scopes = append(m.scopes, &tracepb.ScopeSpans{})
+	}
+	for i, g := range b.groups {
+		s := m.scopes[i]
+		s.Scope, s.SchemaUrl = g.scope.proto, g.scope.schemaURL
+		s.ProtoReflect().SetUnknown(g.data)
+	}
+	m.list[0].ScopeSpans = m.scopes[:len(b.groups)]
+}
+
+// empty lets go of the batch.
+func (m *message) empty() {
+	for _, s := range m.list[0].ScopeSpans {
+		s.ProtoReflect().SetUnknown(nil)
+	}
+	m.list[0].ScopeSpans = nil
+}
+
+// scope is an instrumentation scope.
+type scope struct {
+	proto     *commonpb.InstrumentationScope
+	schemaURL string
+}
+
+// scopeKey tells scopes apart.
+type scopeKey struct {
+	name, version, schemaURL string
+	attributes               attribute.Distinct
+}
+
+func keyOfScope(s *instrumentation.Scope) scopeKey {
+	return scopeKey{s.Name, s.Version, s.SchemaURL, s.Attributes.Equivalent()}
+}
+
+func newScope(s *instrumentation.Scope) *scope {
+	var b []byte
+	for i := s.Attributes.Iter(); i.Next(); {
+		b = otlp.AppendKeyValue(b, otlp.ScopeAttribute, i.Attribute(), -1)
+	}
+	p := &commonpb.InstrumentationScope{}
+	if err := proto.Unmarshal(b, p); err != nil {
+		p.Reset()
+	}
+	p.Name, p.Version = otlp.Valid(s.Name), otlp.Valid(s.Version)
+	return &scope{proto: p, schemaURL: otlp.Valid(s.SchemaURL)}
+}
+
+func ownScope() *scope {
+	return newScope(&instrumentation.Scope{Name: scopeName, SchemaURL: schemaURL})
+}
+
+func newResource(r *resource.Resource) *resourcepb.Resource {
+	var b []byte
+	for i := r.Iter(); i.Next(); {
+		b = otlp.AppendKeyValue(b, otlp.ResourceAttribute, i.Attribute(), -1)
+	}
+	p := &resourcepb.Resource{}
+	if err := proto.Unmarshal(b, p); err != nil {
+		p.Reset()
+	}
+	return p
+}

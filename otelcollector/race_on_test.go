@@ -1,0 +1,5 @@
+//go:build race
+
+package otelcollector_test
+
+const raceEnabled = true

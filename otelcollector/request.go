@@ -1,0 +1,239 @@
+package otelcollector
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
+)
+
+// how a request ended.
+type how byte
+
+const (
+	completed how = iota
+	failed
+	disconnected
+)
+
+// ending is what an outcome has beside its Outcome.
+type ending struct {
+	how       how
+	code      string
+	err       error
+	unstarted bool // the head could not be parsed
+}
+
+// requestStarted gives the request its identity: in the trace of its caller, or in a new one.
+func (c *connection) requestStarted(e *lifecycle.RequestStarted) {
+	var t lifecycle.TraceContext
+	var extra []attribute.KeyValue
+	if c.collector.sampler.custom != nil {
+		t, extra = c.askSampler(e.Request)
+	} else {
+		parent := c.collector.propagator.parent(e.Request)
+		t = identity(&parent)
+		t.State = parent.state
+		if c.collector.sampler.rules.decide(&t.TraceID, &parent) {
+			t.Flags |= flagSampled
+		}
+	}
+	e.Trace = t
+	if c.stray {
+		return
+	}
+	c.sampled = c.sampled || t.Sampled()
+	c.http10 = e.HTTPVersion == "1.0"
+	c.failure = ""
+	if len(extra) > 0 && t.Sampled() {
+		c.liveSpan(e).SetAttributes(extra...)
+	}
+}
+
+// identity makes the ids of a span with this parent, not yet sampled.
+func identity(parent *remote) (t lifecycle.TraceContext) {
+	if parent.valid {
+		t.TraceID, t.ParentSpanID, t.Flags = parent.traceID, parent.spanID, parent.flags&^flagSampled
+	} else {
+		t.TraceID, t.Flags = newTraceID(), flagRandom
+	}
+	t.SpanID = newSpanID()
+	return t
+}
+
+// askSampler has a sampler decide that is not one of the SDK's. It may add attributes.
+func (c *connection) askSampler(r *lifecycle.Request) (t lifecycle.TraceContext, extra []attribute.KeyValue) {
+	ctx := c.collector.propagator.context(context.Background(), r)
+	parent := remoteOf(ctx)
+	t = identity(&parent)
+	name, attributes := c.samplingAttributes(r)
+	var result sdktrace.SamplingResult
+	var sampled bool
+	sampled, result = c.collector.sampler.ask(ctx, t.TraceID, name, trace.SpanKindServer, attributes)
+	t.State = result.Tracestate.String()
+	if sampled {
+		t.Flags |= flagSampled
+	}
+	return t, result.Attributes
+}
+
+// requestEnded ends the span of a request: it is appended whole to the batch of its worker.
+func (c *connection) requestEnded(s lifecycle.Stamp, o *lifecycle.Outcome, end ending) {
+	if o.Request == nil {
+		return
+	}
+	span := requestSpan{c: c, stamp: s, o: o, ending: end, trace: o.Trace}
+	if end.unstarted || !o.Trace.IsValid() {
+		span.trace, _ = c.collector.root(nameOther, trace.SpanKindServer, func() []attribute.KeyValue {
+			_, attributes := c.samplingAttributes(o.Request)
+			return attributes
+		})
+	} else if !c.stray {
+		span.live = c.settle(o.Request)
+	}
+	if !c.stray {
+		c.sampled = c.sampled || span.trace.Sampled()
+		if end.how != completed {
+			c.failure = end.code
+		}
+	}
+	if !span.trace.Sampled() || c.shard == nil {
+		return
+	}
+	span.prepare()
+	buf := takeScratch()
+	defer buf.give()
+	buf.buf = span.append(buf.buf[:0])
+	c.shard.add(buf.buf)
+}
+
+// requestSpan is the span of one request at its end.
+type requestSpan struct {
+	ending
+	c     *connection
+	stamp lifecycle.Stamp
+	o     *lifecycle.Outcome
+	trace lifecycle.TraceContext
+	live  *recorded // what the handler put on the span; nil when nothing
+
+	startNS, endNS int64 // wall time
+	method         *knownMethod
+	route          string
+	status         otlp.StatusCode
+	message        string // of the status
+	errorType      string
+	panicked       *lifecycle.PanicError
+}
+
+// prepare derives everything that is not just encoded.
+func (r *requestSpan) prepare() {
+	r.times()
+	r.method = r.c.collector.method(r.o.Method)
+	r.route = r.o.Route
+	if r.live != nil {
+		if route := r.live.takeRoute(); route != "" {
+			r.route = route
+		}
+	}
+	r.judge()
+}
+
+// times sets the ends of the span: the first byte of the head and the last byte of the response. The end is turned
+// into wall time and the duration subtracted, so that the anchor may be renewed in between.
+func (r *requestSpan) times() {
+	p := &r.o.Phases
+	end := r.stamp.TimestampNS
+	if p.LastByte != 0 && p.LastByte >= p.HandlerEnd && !r.o.Streaming && r.how != disconnected {
+		end = p.LastByte
+	}
+	start := p.FirstByte
+	if start == 0 {
+		start = end - max(int64(r.o.Duration), 0)
+	}
+	r.endNS = lifecycle.UnixNano(end)
+	r.startNS = r.endNS - max(end-start, 0)
+}
+
+// judge sets the status and error.type by the conventions for HTTP servers: a 5xx is an error and a 4xx is none, unless
+// the exchange itself failed. Then it is an error whatever the status.
+func (r *requestSpan) judge() {
+	switch {
+	case r.how == completed:
+		if r.o.Status >= 500 {
+			r.status, r.errorType = otlp.StatusError, errorTypeOf(r.o.Status)
+		}
+		if r.live != nil && r.live.status != otlp.StatusUnset {
+			r.status, r.message = r.live.status, r.live.message
+			if r.status == otlp.StatusOK {
+				r.errorType = ""
+			}
+		}
+		return
+	case r.how == failed && r.o.Status >= 400 && r.o.Status < 500 && (r.unstarted || r.o.Phases.LastByte != 0):
+		r.errorType = r.code // the server refused the request, and could say so: the client's error
+	default:
+		r.status, r.errorType = otlp.StatusError, r.code
+		if r.err != nil {
+			r.message = r.err.Error()
+		}
+	}
+	r.panicked = panicIn(r.err)
+}
+
+// panicIn returns the panic in the error of a handler that panicked.
+func panicIn(err error) *lifecycle.PanicError {
+	var p *lifecycle.PanicError
+	if err != nil {
+		errors.As(err, &p)
+	}
+	return p
+}
+
+// append appends the span as a field of ScopeSpans.
+func (r *requestSpan) append(dst []byte) []byte {
+	dst, mark := otlp.Open(dst, otlp.ScopeSpansSpan)
+	head := otlp.Head{
+		TraceID: r.trace.TraceID, SpanID: r.trace.SpanID,
+		ParentSpanID: r.trace.ParentSpanID, ParentIsRemote: r.trace.ParentSpanID != [8]byte{},
+		TraceFlags: r.trace.Flags, TraceState: r.trace.State,
+		Kind: otlp.KindServer, StartNS: r.startNS, EndNS: r.endNS,
+	}
+	switch {
+	case r.live != nil && r.live.name != "":
+		head.Name = r.live.name
+	case r.method != nil:
+		head.Name, head.Target = r.method.name, r.route
+	default:
+		head.Name, head.Target = nameOther, r.route
+	}
+	dst = otlp.AppendHead(dst, &head)
+	from := len(dst)
+	dst = r.appendAttributes(dst)
+	if r.live != nil {
+		dst = r.live.append(dst, from, r.c.collector.limits.AttributeValueLengthLimit)
+	}
+	if r.panicked != nil {
+		dst = r.appendPanic(dst)
+	}
+	dst = otlp.AppendStatus(dst, r.status, r.message)
+	return otlp.Close(dst, mark)
+}
+
+// appendPanic appends the event of a handler that panicked.
+func (r *requestSpan) appendPanic(dst []byte) []byte {
+	at := r.endNS
+	if end := r.o.Phases.HandlerEnd; end != 0 && end <= r.stamp.TimestampNS {
+		at = lifecycle.UnixNano(end)
+	}
+	return otlp.AppendEvent(dst, &otlp.Event{Name: nameException, TimeNS: at, Attributes: []attribute.KeyValue{
+		attribute.String(exceptionType, typeName(r.panicked.Value)),
+		attribute.String(exceptionMessage, strings.TrimPrefix(r.panicked.Error(), "panic: ")),
+		attribute.String(exceptionStacktrace, string(r.panicked.Stack)),
+	}}, r.c.collector.limits.AttributeValueLengthLimit)
+}
