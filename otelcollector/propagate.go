@@ -95,7 +95,8 @@ func remoteOf(ctx context.Context) remote {
 	}
 }
 
-// parseTraceparent reads the header of W3C Trace Context, 3.2. Its verdict is that of propagation.TraceContext.
+// parseTraceparent reads the header of W3C Trace Context, 3.2. Its verdict is that of propagation.TraceContext, except
+// that a header of version 00 may not end with a hyphen.
 func parseTraceparent(h string) (r remote) {
 	const length = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	if len(h) < length || h[2] != '-' || h[35] != '-' || h[52] != '-' {
