@@ -10,13 +10,8 @@ import (
 	"github.com/wirespan/wirespan/httpcore/internal/http1"
 )
 
-const (
-	// maxDrain is how much of a body that the handler left unread is read and thrown away to keep the connection.
-	maxDrain = 256 << 10
-	// rateGrace and minRate make the least speed of a body: so many bytes a second, once it has been waited for this long.
-	rateGraceNS = int64(5e9)
-	minRate     = 240
-)
+// maxDrain is how much of a body that the handler left unread is read and thrown away to keep the connection.
+const maxDrain = 256 << 10
 
 // body is the body of a request, for its handler. A handler may read it from another goroutine, and even after it
 // has returned: from then on every Read fails.
@@ -181,38 +176,17 @@ func (b *body) wait(p []byte) (int, error) {
 	if err := b.h.response.beforeRead(); err != nil {
 		return 0, b.cutShort(err)
 	}
-	start := c.server.clock.coarse()
-	if t := c.set.readTimeout; t != 0 {
-		c.deadline.Store(start + min(t, b.rateAllowance()))
-	}
-	n, err := c.io.Read(p)
-	c.deadline.Store(0)
-	now := c.server.clock.coarse()
-	b.waitedNS += now - start
+	n, late, err := c.readPaced(p, b.received, &b.waitedNS)
 	switch {
-	case n > 0:
-		return n, nil
 	case err == nil:
-		return 0, nil
+		return n, nil
+	case late != nil:
+		b.fail(*late)
+		return 0, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return 0, b.tooSlow(err, now-start)
+		return 0, err
 	}
 	return 0, b.cutShort(err)
-}
-
-// rateAllowance is how much longer the body may keep us waiting before it is slower than minRate.
-func (b *body) rateAllowance() int64 {
-	return max(rateGraceNS+b.received*1e9/minRate-b.waitedNS, 1)
-}
-
-func (b *body) tooSlow(err error, waited int64) error {
-	switch t := b.c.set.readTimeout; {
-	case t != 0 && waited >= t:
-		b.fail(refusal{408, codeBodyTimeout, "the body of the request did not arrive in time", errBodyTimeout})
-	case t != 0 && b.rateAllowance() <= 1:
-		b.fail(refusal{408, codeBodyRate, "the body of the request arrives too slowly", errBodyRate})
-	}
-	return err
 }
 
 func (b *body) cutShort(err error) error {
@@ -285,9 +259,9 @@ func (b *body) drain() bool {
 }
 
 // bodyFailed answers a request whose small body was awaited for a SyncHandler and did not come.
-func (c *conn) bodyFailed(x *exchange, err error) {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.answer(x, refusal{408, codeBodyTimeout, "the body of the request did not arrive in time", errBodyTimeout})
+func (c *conn) bodyFailed(x *exchange, late *refusal, err error) {
+	if late != nil {
+		c.answer(x, *late)
 		return
 	}
 	if errors.Is(err, io.EOF) {

@@ -131,19 +131,18 @@ func (c *conn) await() step {
 		c.endOfInput()
 		return stepClose
 	}
-	fresh := c.x == nil || !c.x.head.Started()
-	if fresh && c.server.draining.Load() && (c.served > 0 || c.deadlinePassed()) {
+	if c.x != nil && c.x.head.Started() {
+		if c.idle.Swap(false) || c.deadline.Load() == 0 {
+			c.setDeadline(c.set.readHeaderTimeout)
+		}
+		return stepRead
+	}
+	if !c.idle.Swap(true) { // before the look at draining: whoever drains does it the other way round
+		c.setDeadline(c.set.idleTimeout)
+	}
+	if c.drained() {
 		c.reason = lifecycle.ReasonDrain
 		return stepClose
-	}
-	switch {
-	case fresh && c.idle.Load():
-	case fresh:
-		c.idle.Store(true)
-		c.setDeadline(c.set.idleTimeout)
-	case c.idle.Load() || c.deadline.Load() == 0:
-		c.idle.Store(false)
-		c.setDeadline(c.set.readHeaderTimeout)
 	}
 	return stepRead
 }
@@ -153,17 +152,23 @@ func (c *conn) setDeadline(timeout int64) {
 		c.deadline.Store(0)
 		return
 	}
-	c.deadline.Store(c.server.clock.coarse() + timeout)
+	c.deadline.Store(c.server.clock.after(timeout))
 }
 
 // expired reports whether a Read that was interrupted is to give up. It is called within Read.
 func (c *conn) expired() bool {
-	return c.deadlinePassed() || c.idle.Load() && c.served > 0 && c.server.draining.Load()
+	return c.deadlinePassed() || c.idle.Load() && c.drained()
+}
+
+// drained reports whether the connection, which is idle, is to be closed because the server is shutting down. Before its
+// first request it has a grace.
+func (c *conn) drained() bool {
+	return c.server.draining.Load() && (c.served > 0 || c.server.clock.coarse() >= c.server.graceEnd.Load())
 }
 
 func (c *conn) deadlinePassed() bool {
 	d := c.deadline.Load()
-	return d != 0 && lifecycle.MonotonicNS() >= d
+	return d != 0 && c.server.clock.coarse() >= d
 }
 
 // space returns room for the next Read, at least as much as a small request.
@@ -224,7 +229,7 @@ func (c *conn) fed(n int, err error) {
 func (c *conn) waitedTooLong() {
 	started := c.x != nil && c.x.head.Started()
 	switch {
-	case !started && c.server.draining.Load():
+	case !started && c.drained():
 		c.reason, c.closing = lifecycle.ReasonDrain, true
 	case !started:
 		c.reason, c.closing = lifecycle.ReasonTimeout, true
@@ -321,6 +326,7 @@ func (c *conn) serveSync(x *exchange) (taken bool) {
 // readWhole reads on until size bytes of the body are in the buffer; false: it has answered that they did not come.
 func (c *conn) readWhole(x *exchange, size int) bool {
 	x.own(c.buf[c.r-x.headLen : c.r])
+	waited := int64(0)
 	for c.w-c.r < size {
 		if !c.flush() {
 			x.gone = c.broken
@@ -329,12 +335,10 @@ func (c *conn) readWhole(x *exchange, size int) bool {
 		for len(c.buf)-c.r < size {
 			c.grow()
 		}
-		c.setDeadline(c.set.readTimeout)
-		n, err := c.io.Read(c.buf[c.w:])
-		c.deadline.Store(0)
+		n, late, err := c.readPaced(c.buf[c.w:], int64(c.w-c.r), &waited)
 		c.w += n
-		if n == 0 && err != nil {
-			c.bodyFailed(x, err)
+		if err != nil {
+			c.bodyFailed(x, late, err)
 			return false
 		}
 	}
@@ -448,6 +452,8 @@ func (c *conn) blame(x *exchange) {
 
 // end runs when the engine is done with the connection: every byte and every outcome is out.
 func (c *conn) end() {
+	c.idle.Store(false)
+	c.deadline.Store(0)
 	c.flush()
 	if c.x != nil {
 		putExchange(c.x)

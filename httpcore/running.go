@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/wirespan/wirespan/lifecycle"
 )
 
 // server is a running Server: its settings, workers and listeners.
@@ -22,8 +20,9 @@ type server struct {
 	clock   coarseClock
 	workers []*worker
 
-	draining atomic.Bool // no new connections, no further requests
-	closed   atomic.Bool // no connections at all
+	draining atomic.Bool  // no new connections, no further requests
+	graceEnd atomic.Int64 // until when new connections may begin a request although the server drains; coarse time
+	closed   atomic.Bool  // no connections at all
 	open     atomic.Int64
 	refusing atomic.Int64 // connections that are being told that there are too many
 
@@ -241,7 +240,11 @@ const newDrainGrace = time.Second
 
 func (s *server) shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	first := !s.draining.Swap(true)
+	first := !s.draining.Load()
+	if first {
+		s.graceEnd.Store(s.clock.after(int64(newDrainGrace)))
+		s.draining.Store(true)
+	}
 	calls := s.onShutdown
 	err := s.closeListenersLocked()
 	s.mu.Unlock()
@@ -261,13 +264,9 @@ func (s *server) shutdown(ctx context.Context) error {
 	}
 }
 
-// drain has an idle connection closed. One that is in a request is left to it; it then finds out by itself.
+// drain has an idle connection look whether it is to be closed. One that is in a request finds out by itself.
 func (c *conn) drain() {
 	if c.idle.Load() {
-		grace := lifecycle.MonotonicNS() + int64(newDrainGrace)
-		if d := c.deadline.Load(); d == 0 || d > grace {
-			c.deadline.CompareAndSwap(d, grace)
-		}
 		c.io.interrupt()
 	}
 }

@@ -8,12 +8,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/wirespan/wirespan/lifecycle"
 )
 
-// past is a deadline that makes every pending operation of a socket fail now.
-var past = time.Unix(1, 0)
+// longAgo is a deadline that makes every pending operation of a socket fail now.
+var longAgo = time.Unix(1, 0)
 
 // socket is the stream of the goroutine engine: a net.Conn, plain or TLS, whose reads and writes block. Deadlines are
 // the connection's, compared by the sweep: it interrupts the net.Conn, and the interrupted operation looks whether it
@@ -122,7 +120,7 @@ type writeMeter struct {
 }
 
 func (l *lowConn) startWrite() writeMeter {
-	now := l.c.server.clock.coarse()
+	now := l.c.server.clock.after(0)
 	m := writeMeter{start: now, last: now, timeout: l.c.set.writeTimeout}
 	l.c.writeDeadline.Store(m.deadline())
 	return m
@@ -132,7 +130,7 @@ func (m *writeMeter) deadline() int64 {
 	if m.timeout == 0 {
 		return 0
 	}
-	return min(m.last+m.timeout, m.start+rateGraceNS+m.n*1e9/minRate)
+	return min(m.last+m.timeout, m.start+allowance(m.n))
 }
 
 func (m *writeMeter) result(err error) error {
@@ -148,7 +146,7 @@ func (l *lowConn) retry(m *writeMeter, n int, err error) bool {
 		l.c.writeDeadline.Store(0)
 		return false
 	}
-	now := lifecycle.MonotonicNS()
+	now := l.c.server.clock.coarse()
 	if n > 0 {
 		m.n += int64(n)
 		m.last = now
@@ -228,7 +226,7 @@ func (s *socket) watch(gone func(error)) {
 func (s *socket) unwatch() []byte {
 	s.stop.Store(true)
 	s.low.mu.Lock()
-	_ = s.low.Conn.SetReadDeadline(past)
+	_ = s.low.Conn.SetReadDeadline(longAgo)
 	s.low.mu.Unlock()
 	<-s.ahead
 	s.stop.Store(false)
@@ -247,7 +245,7 @@ func (s *socket) interrupt() {
 	s.low.mu.Lock()
 	defer s.low.mu.Unlock()
 	if !s.low.detached {
-		_ = s.low.Conn.SetDeadline(past)
+		_ = s.low.Conn.SetDeadline(longAgo)
 	}
 }
 

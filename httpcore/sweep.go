@@ -1,6 +1,7 @@
 package httpcore
 
 import (
+	"sync/atomic"
 	"time"
 )
 
@@ -39,27 +40,29 @@ func (s *server) mustTick() bool {
 }
 
 func (s *server) sweep(now int64) {
+	draining := s.draining.Load()
 	for _, w := range s.workers {
-		for _, c := range w.overdue(now) {
+		for _, c := range w.overdue(now, draining) {
 			c.io.interrupt()
 		}
 	}
 }
 
-// overdue returns the connections with a deadline that has passed.
-func (w *worker) overdue(now int64) (late []*conn) {
+// overdue returns the connections with a deadline that has passed, and when the server drains the idle ones.
+func (w *worker) overdue(now int64, draining bool) (late []*conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c := range w.conns {
-		if d := c.deadline.Load(); d != 0 && now >= d {
-			late = append(late, c)
-			continue
-		}
-		if d := c.writeDeadline.Load(); d != 0 && now >= d {
+		if draining && c.idle.Load() || past(&c.deadline, now) || past(&c.writeDeadline, now) {
 			late = append(late, c)
 		}
 	}
 	return late
+}
+
+func past(deadline *atomic.Int64, now int64) bool {
+	d := deadline.Load()
+	return d != 0 && now >= d
 }
 
 func (s *server) reloadCertificates() {
