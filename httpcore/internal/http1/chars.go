@@ -1,6 +1,9 @@
 package http1
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // isToken has the tchar of RFC 9110, 5.6.2.
 var isToken = makeSet("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
@@ -22,6 +25,17 @@ var isValue = func() (t [256]bool) {
 	return t
 }()
 
+// lower has each ASCII letter in lower case, and any other byte as it is.
+var lower = func() (t [256]byte) {
+	for c := range t {
+		t[c] = byte(c)
+		if 'A' <= c && c <= 'Z' {
+			t[c] = byte(c) + 'a' - 'A'
+		}
+	}
+	return t
+}()
+
 func makeSet(s string) (t [256]bool) {
 	for i := range len(s) {
 		t[s[i]] = true
@@ -34,46 +48,69 @@ const (
 	highs = 0x8080808080808080
 )
 
-// valueLen returns how many bytes at the start of b may stand in a field value, eight at a time where none of them is a
-// control: a byte is one when it is below 0x20 (subtracting borrows from its high bit) or equal to 0x7f.
-// valueLenPlain is its twin in the tests.
-func valueLen(b []byte) int {
+// cleanLen returns how many bytes at the start of b are neither below least nor DEL, eight at a time. Subtracting
+// least borrows from the high bit of a byte that is below it. A borrow may also mark a byte further up, never one
+// further down, so the lowest mark is right. cleanLenPlain is its twin in the tests.
+func cleanLen(b []byte, least byte) int {
 	n := 0
-	for len(b)-n >= 8 {
+	for ; len(b)-n >= 8; n += 8 {
 		w := binary.LittleEndian.Uint64(b[n:])
 		del := w ^ 0x7f*ones
-		if ((w-0x20*ones)&^w|(del-ones)&^del)&highs != 0 {
-			break
+		if marks := ((w-uint64(least)*ones)&^w | (del-ones)&^del) & highs; marks != 0 {
+			return n + bits.TrailingZeros64(marks)/8
 		}
-		n += 8
 	}
-	for n < len(b) && isValue[b[n]] {
+	for n < len(b) && b[n] >= least && b[n] != 0x7f {
 		n++
 	}
 	return n
 }
 
-// equalFold reports whether b is lower, which is in lower case, letters in either case. lower holds only letters and
-// hyphens, which bit 5 does not change.
-func equalFold(b []byte, lower string) bool {
-	if len(b) != len(lower) {
+// valueLen returns how many bytes at the start of b may stand in a field value.
+func valueLen(b []byte) int {
+	n := cleanLen(b, ' ')
+	for n < len(b) && b[n] == '\t' {
+		n++
+		n += cleanLen(b[n:], ' ')
+	}
+	return n
+}
+
+// equalFold reports whether b is word, letters in either case. word is in lower case.
+func equalFold(b []byte, word string) bool {
+	if len(b) != len(word) {
 		return false
 	}
-	for i := range len(lower) {
-		if b[i]|0x20 != lower[i] {
+	for i := range len(word) {
+		if lower[b[i]] != word[i] {
 			return false
 		}
 	}
 	return true
 }
 
+func isOWS(c byte) bool { return c == ' ' || c == '\t' }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
 // trimOWS cuts spaces and tabs from both ends.
 func trimOWS(b []byte) []byte {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+	for len(b) > 0 && isOWS(b[0]) {
 		b = b[1:]
 	}
-	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+	for len(b) > 0 && isOWS(b[len(b)-1]) {
 		b = b[:len(b)-1]
 	}
 	return b
+}
+
+// hexDigit returns the value of a hexadecimal digit, or -1.
+func hexDigit(c byte) int {
+	switch l := lower[c]; {
+	case isDigit(l):
+		return int(l - '0')
+	case 'a' <= l && l <= 'f':
+		return int(l-'a') + 10
+	}
+	return -1
 }

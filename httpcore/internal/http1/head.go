@@ -1,17 +1,19 @@
 package http1
 
-// Limits bound a request's head. All are positive.
+// Limits bound a request's head, and with the same figures a trailer section. All must be positive.
 type Limits struct {
 	MaxTargetBytes int // of the request target; over it 414
-	MaxHeaderBytes int // of the head as a whole, its empty line included; over it 431
+	MaxHeaderBytes int // of the head as a whole, from its method to its empty line, both included; over it 431
 	MaxHeaders     int // of the field lines; over it 431
 }
 
-// Range is a part of the head: bytes Start to End, counted from the first byte given to Parse.
+// Range is a part of the head: bytes Start to End, counted from the first byte given to Parse. The zero Range is empty.
 type Range struct{ Start, End uint32 }
 
-// In returns the range of b, which is what was given to Parse.
+// In returns the range of b, which is what was given to Parse, as a view.
 func (r Range) In(b []byte) []byte { return b[r.Start:r.End] }
+
+func makeRange(start, end int) Range { return Range{uint32(start), uint32(end)} }
 
 // Field is one field line, its value without the white space around it.
 type Field struct{ Name, Value Range }
@@ -27,11 +29,15 @@ const (
 	AsteriskForm                    // *, with OPTIONS
 )
 
-// maxEmptyLines is how many empty lines before the request line are skipped (RFC 9112, 2.2, asks for at least one).
+// maxEmptyLines is how many empty lines before the request line are skipped. RFC 9112, 2.2, asks for at least one, for
+// clients that send CRLF behind a body; more than a few are a flood that would never reach MaxHeaderBytes.
 const maxEmptyLines = 4
 
 // Head is the head of a request: where its parts are, and how far Parse has come. It holds offsets, so the bytes may be
-// moved between two calls of Parse. Reset it before the first.
+// moved, but not changed, between two calls of Parse. Reset it before the first: its zero value is not ready. One
+// goroutine may use it at a time.
+//
+// After an error Method and Target are set if Parse came past them; the rest is unspecified.
 type Head struct {
 	Method, Target Range
 	// Minor is the version: HTTP/1.Minor.
@@ -42,89 +48,91 @@ type Head struct {
 	Fields []Field
 
 	// Host is the value of Host; Authority is what the request is for: the authority of an absolute-form target or of
-	// CONNECT, else Host.
+	// CONNECT, else Host (RFC 9112, 3.3). Both may be empty.
 	Host, Authority Range
 	// ContentLength is -1 without the field.
 	ContentLength int64
-	// Chunked: the body is chunked.
+	// Chunked: the body is chunked. Never together with a ContentLength.
 	Chunked bool
-	// Close, KeepAlive and Upgrade: the Connection field has that token.
+	// Close, KeepAlive and Upgrade: the Connection fields have that token. Several may be set.
 	Close, KeepAlive, Upgrade bool
-	// ExpectContinue: the client waits for 100 Continue (HTTP/1.1 only).
+	// ExpectContinue: the client waits for 100 Continue. Never in HTTP/1.0, which has none (RFC 9110, 10.1.1).
 	ExpectContinue bool
-	// UpgradeProtocol, AcceptEncoding and Traceparent are the values of these fields, the last one where there are
-	// several; empty without.
-	UpgradeProtocol, AcceptEncoding, Traceparent Range
+	// UpgradeProtocol and AcceptEncoding are the values of these fields, the last one where there are several.
+	UpgradeProtocol, AcceptEncoding Range
+	// Traceparent is the value of that field; empty where there are several, which Trace Context takes for none.
+	Traceparent Range
 
-	state   state
-	pos     int // everything before it was looked at
-	mark    int // where the present part began
-	start   int // where the request line began
-	empty   int // empty lines before it
-	name    Range
-	hasHost bool
-	hasTE   bool
+	state state
+	pos   int // everything before it was looked at
+	mark  int // where the present part began
+	start int // where the request line began
+	empty int // empty lines before it
+	host  authority
+
+	name  Range // of the present field line
+	kind  kind  // what is known of that name
+	value value // how far its value was judged
+	seen  [kinds]bool
 }
 
-// state is what Parse expects at pos.
-type state int
+// state is what Parse expects at pos. The order is that of the head.
+type state uint8
 
 const (
 	inEmptyLines state = iota
 	inMethod
-	inTarget
-	inVersion
-	atLine
-	inName
-	beforeValue
-	inValue
+	inTarget    // its first byte
+	inScheme    // of absolute-form
+	inSlash1    // after the scheme's colon
+	inSlash2    //
+	inAuthority // of absolute-form
+	inConnect   // the authority of CONNECT
+	inPath      // and query, of origin-form and absolute-form
+	inAsterisk  // after it
+	inVersion   //
+	atLine      // a field line begins, or the head ends
+	inName      //
+	beforeValue //
+	inValue     //
+	afterValue  // after the CR
+	atEnd       // after the CR of the empty line
 )
 
 // Reset makes h ready for the next request. The memory of Fields is kept.
 func (h *Head) Reset() { *h = Head{Fields: h.Fields[:0], ContentLength: -1} }
 
-// Started reports whether anything but empty lines has been seen by Parse.
+// Started reports whether Parse has seen anything but empty lines.
 func (h *Head) Started() bool { return h.state != inEmptyLines }
 
 // Parse takes all that has arrived of a request so far. n > 0 is the length of the complete head, with the empty lines
-// before it; n == 0 without an error asks for more: call Parse again with the same bytes and some behind them.
+// before it; n == 0 without an error asks for more: call Parse again with the same bytes and some behind them. After
+// n > 0 or an error, Reset comes next.
 //
-// The verdict is made at the first byte after which no acceptable head can follow, so it does not depend on how the
-// bytes were split. No byte is looked at twice.
+// A verdict falls at the first byte after which no acceptable head can follow, so it does not depend on how the bytes
+// were split; and no byte is looked at twice, so that a head that trickles in costs no more than one that comes at once.
+// What needs the head as a whole (a missing Host, two framings) is judged at its last byte, an IPv6 address at its
+// closing bracket, and the version at the end of its line, because what is wrong with it tells 400 from 505.
+//
+// A head that is accepted allocates nothing once Fields has grown; an Error is allocated, because collectors may keep it.
 func (h *Head) Parse(b []byte, lim Limits) (n int, err *Error) {
-	over := false
-	if most := h.start + lim.MaxHeaderBytes; len(b) > most && h.state > inEmptyLines {
-		b, over = b[:most], true
+	if h.state == inEmptyLines {
+		if err := h.emptyLines(b); err != nil || h.state == inEmptyLines {
+			return 0, err
+		}
 	}
-	done := false
-	for !done {
-		before := h.state
-		switch h.state {
-		case inEmptyLines:
-			done, err = h.emptyLines(b)
-			if most := h.start + lim.MaxHeaderBytes; len(b) > most && h.state > inEmptyLines {
-				b, over = b[:most], true
-			}
-		case inMethod:
-			err = h.method(b)
-		case inTarget:
-			err = h.target(b, lim)
-		case inVersion:
-			err = h.version(b)
-		case atLine:
-			n, done, err = h.line(b, lim)
-		case inName:
-			err = h.fieldName(b)
-		case beforeValue:
-			h.skipSpace(b)
-		case inValue:
-			err = h.value(b)
+	over := len(b)-h.start > lim.MaxHeaderBytes
+	if over {
+		b = b[:h.start+lim.MaxHeaderBytes]
+	}
+	if h.state < atLine {
+		if err := h.requestLine(b, lim.MaxTargetBytes); err != nil {
+			return 0, err
 		}
-		if err != nil || n > 0 {
+	}
+	if h.state >= atLine {
+		if n, err = h.fieldLines(b, lim.MaxHeaders); n > 0 || err != nil {
 			return n, err
-		}
-		if h.state == before && h.state != inEmptyLines {
-			done = true // it needs more bytes
 		}
 	}
 	if over {
@@ -133,29 +141,23 @@ func (h *Head) Parse(b []byte, lim Limits) (n int, err *Error) {
 	return 0, nil
 }
 
-// line decides what the line at pos is: a field, or the end of the head.
-func (h *Head) line(b []byte, lim Limits) (n int, done bool, err *Error) {
-	if h.pos == len(b) {
-		return 0, true, nil
-	}
-	switch c := b[h.pos]; {
-	case c == '\r':
+// emptyLines skips CRLF before the request line.
+func (h *Head) emptyLines(b []byte) *Error {
+	for h.pos < len(b) && b[h.pos] == '\r' {
+		if h.empty == maxEmptyLines {
+			return badLine(h.pos, "too many empty lines before the request line")
+		}
 		if h.pos+1 == len(b) {
-			return 0, true, nil
+			return nil
 		}
 		if b[h.pos+1] != '\n' {
-			return 0, true, badField(h.pos+1, "a line of the head ends with a CR that no LF follows")
-		}
-		if err := h.check(h.pos + 1); err != nil {
-			return 0, true, err
+			return badLine(h.pos+1, "a CR that no LF follows")
 		}
 		h.pos += 2
-		return h.pos, true, nil
-	case c == ' ' || c == '\t':
-		return 0, true, badField(h.pos, "a field line may not begin with white space")
-	case len(h.Fields) == lim.MaxHeaders:
-		return 0, true, &Error{431, CodeTooManyHeaders, "the request has too many header fields", h.pos}
+		h.empty++
 	}
-	h.state, h.mark = inName, h.pos
-	return 0, false, nil
+	if h.pos < len(b) {
+		h.state, h.start, h.mark = inMethod, h.pos, h.pos
+	}
+	return nil
 }

@@ -1,125 +1,51 @@
 package http1
 
-import "bytes"
-
-// emptyLines skips CRLF before the request line.
-func (h *Head) emptyLines(b []byte) (needMore bool, err *Error) {
-	for h.pos < len(b) && b[h.pos] == '\r' {
-		if h.empty == maxEmptyLines {
-			return true, badLine(h.pos, "too many empty lines before the request line")
+// requestLine reads the request line, as far as it has arrived (RFC 9112, 3).
+func (h *Head) requestLine(b []byte, maxTarget int) *Error {
+	if h.state == inMethod {
+		if err := h.method(b); err != nil {
+			return err
 		}
-		if h.pos+1 == len(b) {
-			return true, nil
-		}
-		if b[h.pos+1] != '\n' {
-			return true, badLine(h.pos+1, "a CR that no LF follows")
-		}
-		h.pos += 2
-		h.empty++
 	}
-	if h.pos == len(b) {
-		return true, nil
+	if inTarget <= h.state && h.state < inVersion {
+		if err := h.target(b, maxTarget); err != nil {
+			return err
+		}
 	}
-	h.state, h.start, h.mark = inMethod, h.pos, h.pos
-	return false, nil
+	if h.state == inVersion {
+		return h.version(b)
+	}
+	return nil
 }
 
 func (h *Head) method(b []byte) *Error {
-	for ; h.pos < len(b); h.pos++ {
-		c := b[h.pos]
-		if isToken[c] {
-			continue
-		}
-		if c != ' ' || h.pos == h.mark {
-			return badLine(h.pos, "the method must be a token, with one space behind it")
-		}
-		h.Method = Range{uint32(h.mark), uint32(h.pos)}
-		h.pos++
-		h.state, h.mark = inTarget, h.pos
+	pos := h.pos
+	for pos < len(b) && isToken[b[pos]] {
+		pos++
+	}
+	h.pos = pos
+	if pos == len(b) {
 		return nil
 	}
+	if b[pos] != ' ' || pos == h.mark {
+		return badLine(pos, "the method must be a token, with one space behind it")
+	}
+	h.Method = makeRange(h.mark, pos)
+	h.pos++
+	h.state, h.mark = inTarget, h.pos
 	return nil
-}
-
-func (h *Head) target(b []byte, lim Limits) *Error {
-	for ; h.pos < len(b); h.pos++ {
-		c := b[h.pos]
-		if isTarget[c] {
-			if h.pos-h.mark == lim.MaxTargetBytes {
-				return &Error{414, CodeTargetTooLong, "the request target is too long", h.pos}
-			}
-			continue
-		}
-		if c != ' ' {
-			return badLine(h.pos, "the request target must be followed by one space and the version")
-		}
-		h.Target = Range{uint32(h.mark), uint32(h.pos)}
-		if err := h.targetForm(b); err != nil {
-			return err
-		}
-		h.pos++
-		h.state, h.mark = inVersion, h.pos
-		return nil
-	}
-	return nil
-}
-
-// targetForm tells the form of the target and takes the authority out of it.
-func (h *Head) targetForm(b []byte) *Error {
-	t, method := h.Target.In(b), h.Method.In(b)
-	at := int(h.Target.Start)
-	connect := string(method) == "CONNECT"
-	switch {
-	case len(t) == 0:
-		return badLine(at, "the request target is empty")
-	case connect:
-		if !validHost(t) || bytes.IndexByte(t, ':') < 0 {
-			return badLine(at, "CONNECT takes host:port")
-		}
-		h.Form, h.Authority = AuthorityForm, h.Target
-	case t[0] == '/':
-	case string(t) == "*":
-		if string(method) != "OPTIONS" {
-			return badLine(at, "the target * goes with OPTIONS only")
-		}
-		h.Form = AsteriskForm
-	default:
-		return h.absoluteForm(t, at)
-	}
-	return nil
-}
-
-func (h *Head) absoluteForm(t []byte, at int) *Error {
-	i := bytes.Index(t, []byte("://"))
-	if i <= 0 || !validScheme(t[:i]) {
-		return badLine(at, "the request target must begin with a slash or be an absolute URI")
-	}
-	authority := t[i+3:]
-	if end := bytes.IndexAny(authority, "/?#"); end >= 0 {
-		authority = authority[:end]
-	}
-	if len(authority) == 0 || !validHost(authority) {
-		return badLine(at+i+3, "the authority of the request target is not host[:port]")
-	}
-	h.Form = AbsoluteForm
-	from := uint32(at + i + 3)
-	h.Authority = Range{from, from + uint32(len(authority))}
-	return nil
-}
-
-func validScheme(s []byte) bool {
-	for i, c := range s {
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (i == 0 || (c < '0' || c > '9') && c != '+' && c != '-' && c != '.') {
-			return false
-		}
-	}
-	return true
 }
 
 // version reads what follows the target, to the end of the line. A well-formed version of another major number is 505;
 // everything else that is not HTTP/1.0 or HTTP/1.1 is 400.
 func (h *Head) version(b []byte) *Error {
+	const usual = "HTTP/1.1\r\n"
+	if h.pos == h.mark && len(b)-h.pos >= len(usual) && string(b[h.pos:h.pos+len(usual)]) == usual {
+		h.Minor = 1
+		h.pos += len(usual)
+		h.state = atLine
+		return nil
+	}
 	for ; h.pos < len(b); h.pos++ {
 		i, c := h.pos-h.mark, b[h.pos]
 		ok := false
@@ -127,11 +53,11 @@ func (h *Head) version(b []byte) *Error {
 		case i < 5:
 			ok = c == "HTTP/"[i]
 		case i == 5:
-			ok = '0' <= c && c <= '9'
+			ok = isDigit(c)
 		case i == 6:
 			ok = c == '.'
 		case i == 7:
-			ok = '0' <= c && c <= '9' && (b[h.mark+5] != '1' || c <= '1')
+			ok = isDigit(c) && (b[h.mark+5] != '1' || c <= '1')
 		case i == 8:
 			ok = c == '\r'
 		case i == 9:
