@@ -57,7 +57,7 @@ func check(ctx context.Context, w io.Writer, env environment, o checkOptions) er
 		return nil
 	}
 	// The upload may have used up its time: finding out why has its own.
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), min(o.timeout, probeTimeout))
 	defer cancel()
 	d := diagnose(&target, sent, func() peer { return inspect(ctx, target.endpoint, config.RootCAs) })
 	report(w, "result", fmt.Sprintf("%s (after %v)", d.happened, took))

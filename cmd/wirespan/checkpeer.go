@@ -51,23 +51,33 @@ func inspect(ctx context.Context, u *url.URL, roots *x509.CertPool) peer {
 			return nil
 		},
 	})
-	if err := secure.HandshakeContext(ctx); err == nil {
+	switch err := handshake(ctx, secure); {
+	case err == nil:
 		p.tls = true
 		p.speaks = protocolOf(secure)
 		return p
-	} else if isAlert(err) {
+	case isAlert(err):
 		p.tls = true // it refuses us, but in TLS
 		return p
 	}
 	plain, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err != nil {
-		p.dial = err
-		return p
+		return p // it took the first one, so this says nothing about the address
 	}
 	defer plain.Close()
 	defer context.AfterFunc(ctx, func() { plain.Close() })()
 	p.speaks = protocolOf(plain)
 	return p
+}
+
+// handshake may take half of the time that ctx leaves: a peer that does not speak TLS may also just keep quiet.
+func handshake(ctx context.Context, conn *tls.Conn) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	return conn.HandshakeContext(ctx)
 }
 
 // verify judges a chain as crypto/tls would have.

@@ -50,8 +50,9 @@ func (t *otlpTarget) send(ctx context.Context, config *tls.Config, spans []*trac
 	defer cancel()
 	_ = client.Stop(stop) // the upload has been told already
 	u := upload{err: err, http: answer.status, text: answer.text}
-	if s, ok := status.FromError(err); err != nil && ok && t.protocol == protocolGRPC {
-		u.grpc, u.text = s.Code(), s.Message()
+	var refused interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &refused) {
+		u.grpc, u.text = refused.GRPCStatus().Code(), refused.GRPCStatus().Message()
 	}
 	return u
 }

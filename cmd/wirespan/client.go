@@ -29,6 +29,7 @@ type tracedTransport struct {
 	tracer     trace.Tracer
 	propagator propagation.TextMapPropagator
 	methods    []string // those that a span names as they are
+	calls      tally    // those whose span has not ended
 }
 
 // newTracedTransport reads the known methods from the environment, as the collector does for the server's spans.
@@ -47,7 +48,8 @@ func newTracedTransport(base http.RoundTripper, t *telemetry, env environment) *
 func (t *tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	name, attributes := t.describe(r)
 	ctx, span := t.tracer.Start(r.Context(), name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...))
-	call := newClientCall(ctx, span)
+	t.calls.add()
+	call := newClientCall(ctx, span, t.calls.done)
 	r = r.Clone(httptrace.WithClientTrace(ctx, call.hooks()))
 	t.inject(ctx, r)
 	resp, err := t.base.RoundTrip(r)
@@ -59,6 +61,14 @@ func (t *tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	call.response(resp)
 	resp.Body = call.body(resp)
 	return resp, nil
+}
+
+// close closes what is idle, when the spans of all calls have ended; for those it has some patience.
+func (t *tracedTransport) close() {
+	t.calls.wait(cutGrace)
+	if base, ok := t.base.(*http.Transport); ok {
+		base.CloseIdleConnections()
+	}
 }
 
 // inject replaces the identity of the caller by that of the span. Without a span, what the caller sent stays.
@@ -123,10 +133,10 @@ func errorType(err error) string {
 		return "secure_connection_error"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "connection_reset"
+	case isEOF(err), errors.Is(err, net.ErrClosed): // closed by the transport, which had seen the end first
+		return "response_ended"
 	case errors.As(err, &op):
 		return "connection_error"
-	case isEOF(err):
-		return "response_ended"
 	}
 	return "_OTHER"
 }

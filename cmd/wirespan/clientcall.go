@@ -21,6 +21,7 @@ type clientCall struct {
 	ctx   context.Context
 	span  trace.Span
 	start time.Time
+	done  func() // called when the span has ended
 
 	mu           sync.Mutex // the hooks run on goroutines of the transport, also after the call
 	ended        bool
@@ -28,8 +29,8 @@ type clientCall struct {
 	connected    time.Time // TLS included
 }
 
-func newClientCall(ctx context.Context, span trace.Span) *clientCall {
-	return &clientCall{ctx: ctx, span: span, start: time.Now()}
+func newClientCall(ctx context.Context, span trace.Span, done func()) *clientCall {
+	return &clientCall{ctx: ctx, span: span, start: time.Now(), done: done}
 }
 
 // hooks note when the call connects and when its response begins.
@@ -120,6 +121,7 @@ func (c *clientCall) end() {
 	if !c.ended {
 		c.ended = true
 		c.span.End()
+		c.done()
 	}
 }
 

@@ -92,7 +92,9 @@ func (l *line) label(s string) {
 func (l *line) column(s string, width, most int) {
 	start := len(l.b)
 	l.b = appendPrintable(l.b, s, most)
-	l.text(strings.Repeat(" ", max(width-utf8.RuneCount(l.b[start:]), 0)))
+	for range width - utf8.RuneCount(l.b[start:]) {
+		l.text(" ")
+	}
 	l.text(" ")
 }
 
@@ -144,16 +146,17 @@ func statusColour(e lifecycle.Event, status int) string {
 
 // appendDuration appends d with three digits and a unit, aligned to the right; a dash for zero.
 func appendDuration(dst []byte, d time.Duration) []byte {
-	var text []byte
+	var room [32]byte
+	text := room[:0]
 	switch {
 	case d <= 0:
 		text = append(text, '-')
 	case d < 999500*time.Nanosecond:
-		text = append(threeDigits(float64(d)/float64(time.Microsecond)), "µs"...)
+		text = append(threeDigits(text, float64(d)/float64(time.Microsecond)), "µs"...)
 	case d < 999500*time.Microsecond:
-		text = append(threeDigits(float64(d)/float64(time.Millisecond)), "ms"...)
+		text = append(threeDigits(text, float64(d)/float64(time.Millisecond)), "ms"...)
 	case d < 1000*time.Second:
-		text = append(threeDigits(d.Seconds()), 's')
+		text = append(threeDigits(text, d.Seconds()), 's')
 	default:
 		text = append(text, d.Round(time.Second).String()...)
 	}
@@ -163,7 +166,7 @@ func appendDuration(dst []byte, d time.Duration) []byte {
 	return append(dst, text...)
 }
 
-func threeDigits(v float64) []byte {
+func threeDigits(dst []byte, v float64) []byte {
 	digits := 2
 	switch {
 	case v >= 99.95:
@@ -171,5 +174,5 @@ func threeDigits(v float64) []byte {
 	case v >= 9.995:
 		digits = 1
 	}
-	return strconv.AppendFloat(make([]byte, 0, 16), v, 'f', digits, 64)
+	return strconv.AppendFloat(dst, v, 'f', digits, 64)
 }

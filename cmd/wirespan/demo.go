@@ -52,14 +52,14 @@ type demo struct {
 }
 
 func (a *app) demoSite(s *stage) (*site, error) {
-	transport := &http.Transport{
+	transport := newTracedTransport(&http.Transport{
 		DialContext:     dialer(s.addr),
 		TLSClientConfig: ownCertificate(s.options.tlsCert, s.options.tlsKey),
 		IdleConnTimeout: time.Minute,
-	}
+	}, s.telemetry, a.env)
 	d := &demo{
 		tracer:   s.telemetry.tracer(),
-		client:   &http.Client{Transport: newTracedTransport(transport, s.telemetry, a.env), Timeout: 10 * time.Second},
+		client:   &http.Client{Transport: transport, Timeout: 10 * time.Second},
 		self:     hostOf(s.options.scheme(), s.addr),
 		draining: s.draining,
 	}
@@ -71,7 +71,7 @@ func (a *app) demoSite(s *stage) (*site, error) {
 	return &site{
 		handler: d.routes(), sync: httpcore.SyncHandlerFunc(serveSync),
 		what: "a demonstration", hint: hint + ", /users/42, /chain, /slow?ms=300",
-		upgradeGrace: 2 * time.Second, close: transport.CloseIdleConnections,
+		upgradeGrace: 2 * time.Second, close: transport.close,
 	}, nil
 }
 

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// cutGrace is how long a handler whose context has ended may take to notice.
+const cutGrace = time.Second
+
 // drain ends the server in order: no new requests, those under way to their end or to the deadline, then the last
 // traces with a deadline of their own, and the admin port, which tells of all this, at the very last.
 func (s *server) drain(reason string) {
@@ -20,9 +23,6 @@ func (s *server) drain(reason string) {
 	defer cancel()
 	if err := s.telemetry.shutdown(ctx); err != nil {
 		s.log.Warn("not all traces were sent", "error", err)
-	}
-	if s.site.close != nil {
-		s.site.close()
 	}
 	if s.admin != nil {
 		s.admin.Close()
@@ -46,7 +46,13 @@ func (s *server) finishRequests() {
 		s.log.Warn("the server did not shut down cleanly", "error", err)
 	}
 	<-s.serving
-	s.upgrades.end(ctx, s.site.upgradeGrace)
+	// What is left are upgraded connections, which the server leaves to their handlers, and requests that were cut short.
+	s.connections.wait(s.site.upgradeGrace)
+	s.upgrades.end()
+	s.connections.wait(cutGrace)
+	if s.site.close != nil {
+		s.site.close()
+	}
 }
 
 // signalName returns SIGTERM rather than "terminated".

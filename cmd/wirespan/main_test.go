@@ -224,11 +224,19 @@ func fetch(t *testing.T, url string) (status int, body string) {
 // process runs the command as a process of its own.
 func process(t *testing.T, env []string, args ...string) (cmd *exec.Cmd, stdout, stderr *output) {
 	t.Helper()
+	stdout = newOutput()
+	cmd, stderr = processTo(t, stdout, env, args...)
+	return cmd, stdout, stderr
+}
+
+// processTo is process with a standard output of the test's.
+func processTo(t *testing.T, stdout io.Writer, env []string, args ...string) (cmd *exec.Cmd, stderr *output) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr = newOutput(), newOutput()
+	stderr = newOutput()
 	cmd = exec.Command(self, args...)
 	cmd.Env = append(append(os.Environ(), asCommand+"=1"), env...)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
@@ -241,18 +249,25 @@ func process(t *testing.T, env []string, args ...string) (cmd *exec.Cmd, stdout,
 			cmd.Wait()
 		}
 	})
-	return cmd, stdout, stderr
+	return cmd, stderr
 }
 
-// raw sends text over a connection of its own and returns all that comes back until the server closes it.
-func (s *served) raw(text string) string {
+// dial opens a connection to the server, which is closed with the test.
+func (s *served) dial() net.Conn {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer conn.Close()
+	s.t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
+// raw sends text over a connection of its own and returns all that comes back until the server closes it.
+func (s *served) raw(text string) string {
+	s.t.Helper()
+	conn := s.dial()
 	if _, err := io.WriteString(conn, text); err != nil {
 		s.t.Fatal(err)
 	}

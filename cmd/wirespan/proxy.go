@@ -77,7 +77,7 @@ func (u *upstream) dial(ctx context.Context, network, address string) (net.Conn,
 
 // proxySite passes every request on to u.
 func (a *app) proxySite(s *stage, u *upstream, hostHeader string) *site {
-	transport := &http.Transport{
+	transport := newTracedTransport(&http.Transport{
 		DialContext:           u.dial,
 		DisableCompression:    true, // bodies pass as they are
 		MaxIdleConns:          1024,
@@ -86,11 +86,11 @@ func (a *app) proxySite(s *stage, u *upstream, hostHeader string) *site {
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		ForceAttemptHTTP2:     false, // an upgrade needs HTTP/1.1
-	}
+	}, s.telemetry, a.env)
 	keepHost := hostHeader == "client" || hostHeader == "auto" && u.url.Scheme == "http"
 	forward := forwarder{s.options.trustedProxies}
 	p := &httputil.ReverseProxy{
-		Transport: newTracedTransport(transport, s.telemetry, a.env),
+		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(u.url)
 			r.Out.URL.RawQuery = r.In.URL.RawQuery // as it was sent, also where net/url would not read it
@@ -104,7 +104,7 @@ func (a *app) proxySite(s *stage, u *upstream, hostHeader string) *site {
 		BufferPool:   &copyBuffers{},
 	}
 	return &site{
-		handler: p, unlimitedBodies: true, close: transport.CloseIdleConnections,
+		handler: p, unlimitedBodies: true, close: transport.close,
 		what: "the application at " + u.String(),
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wirespan/wirespan/httpcore"
+	"github.com/wirespan/wirespan/lifecycle"
 )
 
 // flushTimeout is how long the last traces may take to be sent.
@@ -41,17 +42,18 @@ type site struct {
 
 // server is a site that is being served.
 type server struct {
-	options   *serverOptions
-	log       *slog.Logger
-	telemetry *telemetry
-	site      *site
-	http      *httpcore.Server
-	upgrades  *upgrades
-	admin     *http.Server // nil: off
-	readiness readiness
-	draining  chan struct{}
-	failed    chan error // what ended a Serve that should have gone on
-	serving   chan struct{}
+	options     *serverOptions
+	log         *slog.Logger
+	telemetry   *telemetry
+	site        *site
+	http        *httpcore.Server
+	upgrades    *upgrades
+	connections connections
+	admin       *http.Server // nil: off
+	readiness   readiness
+	draining    chan struct{}
+	failed      chan error // what ended a Serve that should have gone on
+	serving     chan struct{}
 }
 
 // serveSite runs a server until a signal ends it: the common part of serve, proxy and demo.
@@ -151,7 +153,8 @@ func (a *app) prepare(s *server, d destination, addr net.Addr, build func(*stage
 		return errors.Join(err, t.shutdown(ctx))
 	}
 	s.upgrades = newUpgrades(s.site.handler)
-	s.http.Handler, s.http.Sync, s.http.Collector = s.upgrades, s.site.sync, t.collector
+	s.http.Handler, s.http.Sync = s.upgrades, s.site.sync
+	s.http.Collector = lifecycle.Tee(t.collector, &s.connections) // last, see connections
 	if s.site.unlimitedBodies {
 		s.http.MaxBodyBytes = -1
 	}
