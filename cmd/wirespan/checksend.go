@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -26,6 +27,9 @@ type upload struct {
 	text string     // what the answer said beside it
 	grpc codes.Code // over grpc; codes.OK when there was no such answer
 }
+
+// stopTimeout is for a client that has nothing left to send.
+const stopTimeout = time.Second
 
 // send uploads spans with the official client for the protocol, once.
 func (t *otlpTarget) send(ctx context.Context, config *tls.Config, spans []*tracepb.ResourceSpans) upload {
@@ -46,7 +50,7 @@ func (t *otlpTarget) send(ctx context.Context, config *tls.Config, spans []*trac
 		return upload{err: err}
 	}
 	err := client.UploadTraces(ctx, spans)
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	_ = client.Stop(stop) // the upload has been told already
 	u := upload{err: err, http: answer.status, text: answer.text}

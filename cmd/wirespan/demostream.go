@@ -99,7 +99,7 @@ func (d *demo) webSocket(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Accept has answered
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(maxMessage)
 	// The server does not wait for a connection that was taken over, so the handler ends it itself.
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -107,7 +107,7 @@ func (d *demo) webSocket(w http.ResponseWriter, r *http.Request) {
 		defer close(stopped)
 		select {
 		case <-d.draining:
-			conn.Close(websocket.StatusGoingAway, "the server shuts down")
+			_ = conn.Close(websocket.StatusGoingAway, "the server shuts down")
 		case <-stop:
 		}
 	}()

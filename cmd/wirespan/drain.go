@@ -19,13 +19,13 @@ func (s *server) drain(reason string) {
 	close(s.draining)
 	begin := time.Now()
 	s.finishRequests()
-	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.options.flushTimeout)
 	defer cancel()
 	if err := s.telemetry.shutdown(ctx); err != nil {
 		s.log.Warn("not all traces were sent", "error", err)
 	}
 	if s.admin != nil {
-		s.admin.Close()
+		_ = s.admin.Close()
 	}
 	s.log.Info("stopped", append(s.telemetry.stats(), "after", time.Since(begin).Round(time.Millisecond))...)
 }
@@ -40,7 +40,7 @@ func (s *server) finishRequests() {
 		s.log.Warn("requests were cut short: the drain took longer than its timeout", "timeout", s.options.drainTimeout)
 		err = s.http.Close()
 	case err != nil:
-		s.http.Close()
+		_ = s.http.Close()
 	}
 	if err != nil {
 		s.log.Warn("the server did not shut down cleanly", "error", err)

@@ -27,6 +27,7 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		{"health-check-path", "healthz", "begins with a slash"},
 		{"drain-timeout", "30", "duration above zero"},
 		{"drain-timeout", "0s", "duration above zero"},
+		{"flush-timeout", "-1s", "duration above zero"},
 	} {
 		t.Run(c.flag+"="+c.value, func(t *testing.T) {
 			code, _, stderr := once(t, nil, "demo", "--"+c.flag+"="+c.value)

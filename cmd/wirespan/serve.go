@@ -45,7 +45,7 @@ func fileSite(dir string, hidden bool) (*site, error) {
 	return &site{
 		handler: http.FileServer(&directory{root, hidden}),
 		what:    "the directory " + name,
-		close:   func() { root.Close() },
+		close:   func() { _ = root.Close() },
 	}, nil
 }
 

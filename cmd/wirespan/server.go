@@ -14,9 +14,6 @@ import (
 	"github.com/wirespan/wirespan/lifecycle"
 )
 
-// flushTimeout is how long the last traces may take to be sent.
-const flushTimeout = 5 * time.Second
-
 // stage is what a subcommand builds its site on.
 type stage struct {
 	options   *serverOptions
@@ -148,7 +145,7 @@ func (a *app) prepare(s *server, d destination, addr net.Addr, build func(*stage
 	s.telemetry = t
 	s.site, err = build(&stage{options: s.options, log: s.log, telemetry: t, addr: addr, draining: s.draining})
 	if err != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), s.options.flushTimeout)
 		defer cancel()
 		return errors.Join(err, t.shutdown(ctx))
 	}

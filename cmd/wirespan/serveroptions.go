@@ -24,6 +24,7 @@ type serverOptions struct {
 	healthCheckPath string
 	trustedProxies  []netip.Prefix
 	drainTimeout    time.Duration
+	flushTimeout    time.Duration
 
 	flags *pflag.FlagSet // knows which of them were set by a variable
 }
@@ -43,6 +44,7 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	setting(fs, &o.logLevel, "log-level", "info", "level", "debug, info, warn or error", parseLevel)
 	setting(fs, &o.logFormat, "log-format", "text", "format", "text or json", oneOf("text", "json"))
 	setting(fs, &o.drainTimeout, "drain-timeout", "30s", "duration", "how long a shutdown waits for the requests under way", parseTimeout)
+	setting(fs, &o.flushTimeout, "flush-timeout", "5s", "duration", "how long it waits after that for the last traces to be sent", parseTimeout)
 }
 
 // check compares what belongs together.

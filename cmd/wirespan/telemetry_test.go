@@ -230,7 +230,7 @@ func TestCollectorThatIsDown(t *testing.T) {
 	for name, addr := range map[string]string{"down": "127.0.0.1:" + freePort(t), "silent": silence(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@"+addr)
-			s := start(t, nil, "demo")
+			s := start(t, nil, "demo", "--flush-timeout", "300ms")
 			for range 10 {
 				if resp, _ := s.get("/"); resp.StatusCode != 200 {
 					t.Errorf("status %s", resp.Status)
