@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// The roles that this binary plays in the processes that it starts.
+const (
+	roleServer   = "serve"
+	roleReceiver = "receive"
+)
+
+// What a child is asked, a line each. It ends when there are no more questions.
+const (
+	askAccount = "account"
+	askFlush   = "flush"
+)
+
+const loopback = "127.0.0.1:0"
+
+// flushTimeout is what a server may take to send the spans that are left: longer than any exporter tries.
+const flushTimeout = 30 * time.Second
+
+// account is what a server has used up since it was started.
+type account struct {
+	Served  uint64        `json:"served"`
+	User    time.Duration `json:"user"`
+	System  time.Duration `json:"system"`
+	Mallocs uint64        `json:"mallocs"`
+}
+
+func (a account) minus(b account) account {
+	return account{a.Served - b.Served, a.User - b.User, a.System - b.System, a.Mallocs - b.Mallocs}
+}
+
+func ownAccount() (account, error) {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return account{}, err
+	}
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	return account{
+		Served: served.Load(), Mallocs: memory.Mallocs,
+		User: time.Duration(usage.Utime.Nano()), System: time.Duration(usage.Stime.Nano()),
+	}, nil
+}
+
+// runServer is a process that is one of the candidates.
+func runServer(ctx context.Context, args []string, questions io.Reader, answers io.Writer) error {
+	for _, c := range candidates {
+		if len(args) != 1 || args[0] != c.name {
+			continue
+		}
+		s, err := c.start(ctx)
+		if err != nil {
+			return err
+		}
+		return answer(questions, answers, s.addr, func(question string) (any, error) {
+			switch question {
+			case askAccount:
+				return ownAccount()
+			case askFlush:
+				return s.flushed(ctx), nil
+			}
+			return nil, fmt.Errorf("%q is no question", question)
+		})
+	}
+	return fmt.Errorf("%q is not one server", args)
+}
+
+// flushed sends all spans and returns what went wrong, in words.
+func (s *server) flushed(ctx context.Context) string {
+	if s.flush == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	if err := s.flush(ctx); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// answer tells addr, and then answers each question in a line of JSON until there are no more.
+func answer(questions io.Reader, answers io.Writer, addr string, to func(question string) (any, error)) error {
+	encoder := json.NewEncoder(answers)
+	if err := encoder.Encode(addr); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(questions)
+	for lines.Scan() {
+		a, err := to(lines.Text())
+		if err != nil {
+			return err
+		}
+		if err := encoder.Encode(a); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
