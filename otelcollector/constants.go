@@ -35,8 +35,9 @@ func (c *constants) request(client bool) []byte {
 
 func encodeConstants(n *connection, e *lifecycle.ConnectionOpened) constants {
 	var k constants
-	var room [768]byte
-	b := appendLocal(room[:0], &e.Peers)
+	room := takeScratch()
+	defer room.give()
+	b := appendLocal(room.buf[:0], &e.Peers)
 	k.serverName = uint16(len(b))
 	if e.TLS != nil && e.TLS.ServerName != "" {
 		b = keyServerAddress.AppendString(b, otlp.SpanAttribute, e.TLS.ServerName)
@@ -55,7 +56,8 @@ func encodeConstants(n *connection, e *lifecycle.ConnectionOpened) constants {
 	if isAddress(e.ClientAddr) {
 		b = keyClientAddress.AppendString(b, otlp.SpanAttribute, e.ClientAddr)
 	}
-	k.all = append(make([]byte, 0, len(b)), b...)
+	room.buf = b
+	k.all = append(make([]byte, 0, len(b)), b...) // no longer than it has to be
 	return k
 }
 

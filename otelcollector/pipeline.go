@@ -18,8 +18,8 @@ const maxWorkers = 1024
 // pipeline takes finished spans to the client: shards, one for each worker, are cut into the queue when they are full
 // and at every tick; from there the uploaders take them.
 //
-// Locks nest in this order: grow, the shards in any order but only one at a time (accounts takes them all, under
-// grow), the queue.
+// Locks nest in this order: grow, a shard, the queue. Nobody holds two shards but accounts, which holds all of them and
+// therefore has grow for itself.
 type pipeline struct {
 	client    otlptrace.Client
 	resource  *resourcepb.Resource
@@ -31,7 +31,7 @@ type pipeline struct {
 	workers atomic.Pointer[[]*shard] // by worker; only ever replaced by a longer one, under grow
 	scope   *scope                   // of the workers' spans
 
-	grow   sync.Mutex
+	grow   sync.RWMutex        // guards what follows, and workers against growing
 	scopes map[scopeKey]*shard // of spans that come from an SDK
 	closed bool                // by shutdown: new shards are born closed
 
@@ -86,8 +86,8 @@ func (p *pipeline) worker(id int) *shard {
 
 // each calls f for every shard.
 func (p *pipeline) each(f func(*shard)) {
-	p.grow.Lock()
-	defer p.grow.Unlock()
+	p.grow.RLock()
+	defer p.grow.RUnlock()
 	p.eachLocked(f)
 }
 

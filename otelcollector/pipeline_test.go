@@ -58,7 +58,7 @@ func TestFlushInterval(t *testing.T) {
 		if n := s.tried(); n != 0 {
 			t.Errorf("%d uploads before the interval has passed", n)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if n := len(s.spans()); n != 3 {
 			t.Errorf("%d spans were sent after one interval, want 3", n)
@@ -294,7 +294,7 @@ func TestShutdown(t *testing.T) {
 }
 
 // shutDown shuts a collector down whose receiver answers like this, and returns how long it took.
-func shutDown(t *testing.T, within time.Duration, answer func(ctx context.Context, attempt int) error) (time.Duration, error, otelcollector.Stats) {
+func shutDown(t *testing.T, within time.Duration, answer func(ctx context.Context, attempt int) error) (time.Duration, otelcollector.Stats, error) {
 	var r reports
 	cfg := quiet(t, &sink{answer: answer})
 	cfg.ErrorHandler = r.handle
@@ -307,12 +307,13 @@ func shutDown(t *testing.T, within time.Duration, answer func(ctx context.Contex
 	defer cancel()
 	begin := time.Now()
 	err = c.Shutdown(ctx)
-	return time.Since(begin), err, c.Stats()
+	took := time.Since(begin)
+	return took, c.Stats(), err
 }
 
 func TestShutdownHasADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, err, st := shutDown(t, 3*time.Second, func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() })
+		d, st, err := shutDown(t, 3*time.Second, func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() })
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "4 spans") || d != 3*time.Second {
 			t.Errorf("after %v: %v", d, err)
 		}
@@ -322,11 +323,33 @@ func TestShutdownHasADeadline(t *testing.T) {
 	})
 }
 
+// What still waits for an upload is given up as well.
+func TestShutdownAbandonsTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r reports
+		cfg := quiet(t, &sink{answer: func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }})
+		cfg.ErrorHandler = r.handle
+		c, err := otelcollector.New(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests(t, c, 20, [2]string{"User-Agent", strings.Repeat("x", 500<<10)})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "20 spans") {
+			t.Errorf("shut down: %v", err)
+		}
+		if st := c.Stats(); st.Dropped[otelcollector.DroppedShutdown] != 20 || st.Queued != 0 || st.QueuedBytes != 0 {
+			t.Errorf("accounts: %+v", st)
+		}
+	})
+}
+
 // With nobody listening there is no use in waiting for the deadline.
 func TestShutdownWithoutReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var attempts atomic.Int32
-		d, err, st := shutDown(t, time.Hour, func(context.Context, int) error { attempts.Add(1); return unavailable })
+		d, st, err := shutDown(t, time.Hour, func(context.Context, int) error { attempts.Add(1); return unavailable })
 		if err == nil || d > 2*time.Second || attempts.Load() != 3 {
 			t.Errorf("after %v and %d attempts: %v", d, attempts.Load(), err)
 		}
@@ -362,7 +385,7 @@ func TestShutdownDoesNotWaitForAStuckClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
-		_, err, st := shutDown(t, time.Second, func(context.Context, int) error { <-release; return nil })
+		_, st, err := shutDown(t, time.Second, func(context.Context, int) error { <-release; return nil })
 		if err == nil || !strings.Contains(err.Error(), "does not return") {
 			t.Errorf("shut down: %v", err)
 		}

@@ -43,10 +43,15 @@ func (p processor) Shutdown(ctx context.Context) error { return p.c.ForceFlush(c
 // scoped returns the shard of a scope.
 func (p *pipeline) scoped(s *instrumentation.Scope) *shard {
 	key := keyOfScope(s)
+	p.grow.RLock()
+	sh := p.scopes[key]
+	p.grow.RUnlock()
+	if sh != nil {
+		return sh
+	}
 	p.grow.Lock()
 	defer p.grow.Unlock()
-	sh := p.scopes[key]
-	if sh == nil {
+	if sh = p.scopes[key]; sh == nil {
 		sh = &shard{pipeline: p, scope: newScope(s), closed: p.closed}
 		p.scopes[key] = sh
 	}

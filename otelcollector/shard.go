@@ -71,27 +71,16 @@ func (s *shard) cutLocked() {
 	s.buf, s.spans = nil, 0
 }
 
-// buffers keeps the buffers of batches that were sent, for the next ones.
-type buffers struct {
-	mu   sync.Mutex
-	free [][]byte
-}
-
-// maxFree bounds how many buffers are kept. Each holds a batch, or one that was larger is given back to the runtime.
-const maxFree = 2 * Uploads
+// buffers keeps the buffers of batches that were sent, for the next ones. The runtime takes back what is not needed for a
+// while.
+type buffers struct{ pool sync.Pool }
 
 // get returns an empty buffer; nil when there is none with some capacity.
 func (b *buffers) get() []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := len(b.free)
-	if n == 0 {
-		return nil
+	if buf, ok := b.pool.Get().(*[]byte); ok {
+		return *buf
 	}
-	buf := b.free[n-1]
-	b.free[n-1] = nil
-	b.free = b.free[:n-1]
-	return buf
+	return nil
 }
 
 // put takes a buffer that nobody uses any more.
@@ -99,9 +88,6 @@ func (b *buffers) put(buf []byte) {
 	if cap(buf) == 0 || cap(buf) > 2*maxBatchBytes {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.free) < maxFree {
-		b.free = append(b.free, buf[:0])
-	}
+	buf = buf[:0]
+	b.pool.Put(&buf)
 }
