@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"log"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,9 @@ func (a *app) checkCommand() *cobra.Command {
 		"Send one test span to where OTEL_EXPORTER_OTLP_ENDPOINT points, and say in plain words what happened and what\n"+
 			"to change. The exit code is 0 when the span was accepted, and 1 when it was not.", 0,
 		func(*cobra.Command, []string) error {
+			// net/http tells the standard logger, in its own words, what the report says in better ones.
+			defer log.SetOutput(log.Writer())
+			log.SetOutput(io.Discard)
 			return check(context.Background(), a.stdout, a.env, o)
 		})
 	setting(cmd.Flags(), &o.timeout, "timeout", "10s", "duration", "how long to wait for the answer", parseTimeout)

@@ -249,11 +249,11 @@ func TestErrorType(t *testing.T) {
 
 func TestRedactURL(t *testing.T) {
 	for in, want := range map[string]string{
-		"http://h/p?a=b":                                      "http://h/p?a=b",
-		"http://u@h/":                                         "http://REDACTED:REDACTED@h/",
-		"http://h/?sig=1&Sig=2&sig":                           "http://h/?sig=REDACTED&Sig=2&sig",
-		"http://h/?X-Amz-Signature=1&x=%zz":                   "http://h/?X-Amz-Signature=REDACTED&x=%zz",
-		"http://h/?AWSAccessKeyId=1&b=Signature=1&Signature=": "http://h/?AWSAccessKeyId=REDACTED&b=Signature=1&Signature=REDACTED",
+		"http://h/p?a=b":                     "http://h/p?a=b",
+		"http://u@h/":                        "http://REDACTED:REDACTED@h/",
+		"http://h/?sig=1&Sig=2&sig":          "http://h/?sig=REDACTED&Sig=2&sig",
+		"http://h/?X-Amz-Signature=1&x=%zz":  "http://h/?X-Amz-Signature=REDACTED&x=%zz",
+		"http://h/?b=Signature=1&Signature=": "http://h/?b=Signature=1&Signature=REDACTED",
 	} {
 		u, err := url.Parse(in)
 		if err != nil {

@@ -211,3 +211,24 @@ func TestConsoleOfServer(t *testing.T) {
 		t.Errorf("standard output tells a secret:\n%s", out)
 	}
 }
+
+// On a terminal the lines come by themselves, in colours where they are wanted.
+func TestConsoleOnTerminal(t *testing.T) {
+	for name, c := range map[string]struct {
+		env      map[string]string
+		coloured bool
+	}{
+		"colours": {map[string]string{"TERM": "xterm"}, true},
+		"none":    {map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, false},
+		"dumb":    {map[string]string{"TERM": "dumb"}, false},
+	} {
+		s := startBefore(t, true, c.env, "demo")
+		s.get("/%1b%5b31m")
+		s.stop()
+		out := s.stdout.String()
+		expect(t, name, out, `^GET +/`)
+		if got := strings.Contains(out, "\x1b"); got != c.coloured {
+			t.Errorf("%s: colours %v in %q", name, got, out)
+		}
+	}
+}

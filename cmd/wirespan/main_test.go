@@ -117,10 +117,16 @@ type served struct {
 // start runs a server with free ports, and ends it with the test.
 func start(t *testing.T, env map[string]string, args ...string) *served {
 	t.Helper()
+	return startBefore(t, false, env, args...)
+}
+
+// startBefore is start with or without somebody who sits before it.
+func startBefore(t *testing.T, terminal bool, env map[string]string, args ...string) *served {
+	t.Helper()
 	s := &served{t: t, stdout: newOutput(), stderr: newOutput(), signals: make(chan os.Signal, 2), code: make(chan int, 1)}
 	a := &app{
 		env: processEnvironment(env), stdout: s.stdout, stderr: s.stderr,
-		isTerminal: func(io.Writer) bool { return false },
+		isTerminal: func(io.Writer) bool { return terminal },
 		signals:    func() (<-chan os.Signal, func()) { return s.signals, func() {} },
 	}
 	if !contains(args, "--addr") {

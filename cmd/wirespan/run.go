@@ -58,7 +58,7 @@ func run(args []string, env environment, stdout, stderr io.Writer) int {
 
 func (a *app) run(args []string) int {
 	root := a.rootCommand()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // cobra takes nil for "those of the process"
 	err := root.Execute()
 	switch {
 	case err == nil:

@@ -68,6 +68,7 @@ func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*s
 		options: o, log: o.logger(a.stderr),
 		draining: make(chan struct{}), failed: make(chan error, 2), serving: make(chan struct{}),
 	}
+	slog.SetDefault(s.log) // what net/http and others write to the standard logger
 	s.readiness.notReady("starting: the server does not listen yet")
 	listeners, err := s.listen()
 	if err != nil {

@@ -188,7 +188,7 @@ func TestSpansOfProxyWithoutApplication(t *testing.T) {
 // The spans of connections that were still upgraded when the server drained arrive too.
 func TestSpansOfUpgrade(t *testing.T) {
 	b := newBackend(t)
-	app := start(t, map[string]string{"OTEL_SDK_DISABLED": "true"}, "demo")
+	app := start(t, nil, "demo", "--traces", "none")
 	s := start(t, nil, "proxy", app.url)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -203,6 +203,14 @@ func TestSpansOfUpgrade(t *testing.T) {
 	if in.attributes["http.response.status_code"] != int64(101) || out.attributes["http.response.status_code"] != int64(101) {
 		t.Errorf("status %v, and %v of the call", in.attributes["http.response.status_code"], out.attributes["http.response.status_code"])
 	}
+}
+
+func TestSpanOfWebSocketHasItsRoute(t *testing.T) {
+	b := newBackend(t)
+	s := start(t, nil, "demo")
+	echoes(t, s, "/ws")
+	s.stop()
+	b.one(t, "GET /ws", serverKind, nil)
 }
 
 // What the caller sent passes where no span is made.
