@@ -19,8 +19,8 @@ import (
 )
 
 // Collector is a [lifecycle.Collector] that makes spans of events and exports them. Make one with [New] and give it to
-// one or more servers; who made it shuts it down, after the servers. In a [lifecycle.Tee] it comes first, so that the others find
-// the trace id in the request. All methods may be called from any goroutine.
+// one or more servers; who made it shuts it down, after the servers. In a [lifecycle.Tee] it comes first, so that the
+// others find the trace id in the request. All methods may be called from any goroutine.
 type Collector struct {
 	disabled   bool // OTEL_SDK_DISABLED
 	resource   *resource.Resource
@@ -38,10 +38,11 @@ type Collector struct {
 
 var _ lifecycle.ConnectionCollector = (*Collector)(nil)
 
-// New returns a Collector that runs until [Collector.Shutdown]. ctx is for the start only. An error says which variable or field
-// makes no sense, and what would.
+// New returns a Collector that runs until [Collector.Shutdown]. ctx is for the start only. An error says which variable
+// or field makes no sense, and what would.
 //
-// With OTEL_SDK_DISABLED=true the Collector makes no spans; it still passes the caller's span and baggage on to handlers.
+// With OTEL_SDK_DISABLED=true the Collector makes no spans; it still passes the caller's span and baggage on to
+// handlers.
 func New(ctx context.Context, cfg Config) (*Collector, error) {
 	cfg = cfg.withDefaults()
 	c := &Collector{
@@ -127,7 +128,8 @@ func (c *Collector) OpenConnection(e *lifecycle.ConnectionOpened) lifecycle.Coll
 }
 
 // Record implements [lifecycle.Collector], for events that belong to no open connection. The events of a connection
-// that was not opened with OpenConnection become request spans without a connection span and without a live span for the handler.
+// that was not opened with OpenConnection become request spans without a connection span and without a live span for
+// the handler.
 func (c *Collector) Record(e lifecycle.Event) {
 	if c.disabled {
 		return
@@ -152,8 +154,8 @@ func (c *Collector) ForceFlush(ctx context.Context) error {
 }
 
 // Shutdown sends what is left, ends all goroutines and stops the client. Batches that cannot be sent are tried a few
-// times more and given up when ctx ends; an error says how many spans that were. Later calls wait for the first and return
-// its error. Spans that end after Shutdown are dropped and counted.
+// times more and given up when ctx ends; an error says how many spans that were. Later calls wait for the first and
+// return its error. Spans that end after Shutdown are dropped and counted.
 func (c *Collector) Shutdown(ctx context.Context) error {
 	if c.pipeline == nil {
 		return nil

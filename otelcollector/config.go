@@ -31,13 +31,13 @@ type Config struct {
 	// Baggage, is read without an allocation. nil follows OTEL_PROPAGATORS; tracecontext,baggage when it is not set.
 	Propagator propagation.TextMapPropagator
 
-	// Client sends the spans. UploadTraces is called from several goroutines at once, at most [Uploads]; New calls Start, and
-	// Shutdown calls Stop. It receives the spans as unknown fields of ScopeSpans messages: what it marshals as protobuf is
-	// complete, while one that walks through ScopeSpans.Spans, or marshals JSON, finds none. It must not retry by
-	// itself, and must not hold on to a message after it has returned.
+	// Client sends the spans. UploadTraces is called from several goroutines at once, at most [Uploads]; New calls
+	// Start, and Shutdown calls Stop. It receives the spans as unknown fields of ScopeSpans messages: what it marshals
+	// as protobuf is complete, while one that walks through ScopeSpans.Spans, or marshals JSON, finds none. It must not
+	// retry by itself, and must not hold on to a message after it has returned.
 	//
-	// nil makes the official one for OTEL_EXPORTER_OTLP_PROTOCOL, grpc or http/protobuf (which is the default), with all
-	// its OTEL_EXPORTER_OTLP_* variables, or none when OTEL_TRACES_EXPORTER is "none".
+	// nil makes the official one for OTEL_EXPORTER_OTLP_PROTOCOL, grpc or http/protobuf (which is the default), with
+	// all its OTEL_EXPORTER_OTLP_* variables, or none when OTEL_TRACES_EXPORTER is "none".
 	Client otlptrace.Client
 
 	// NoExport makes spans that have ids, are propagated, and can be worked with by handlers, but are sent nowhere.
@@ -52,8 +52,8 @@ type Config struct {
 	// conventions' own.
 	KnownMethods []string
 
-	// MaxQueueBytes bounds the finished spans that wait to be sent, are being sent, or wait for another try. Spans beyond
-	// it are dropped and counted in [Stats]. It does not count the batch that each worker is filling. 0: 64 MiB.
+	// MaxQueueBytes bounds the finished spans that wait to be sent, are being sent, or wait for another try. Spans
+	// beyond it are dropped and counted in [Stats]. It does not count the batch that each worker is filling. 0: 64 MiB.
 	MaxQueueBytes int
 
 	// FlushInterval is how long a finished span waits at most until its batch is sent. 0: one second.

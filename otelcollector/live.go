@@ -16,8 +16,8 @@ import (
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
 
-// liveSpan is the span of a request as its handler sees it. What is recorded on it is merged into the finished span when
-// the outcome comes; from then on it records no more. Its methods may be called from any goroutine.
+// liveSpan is the span of a request as its handler sees it. What is recorded on it is merged into the finished span
+// when the outcome comes; from then on it records no more. Its methods may be called from any goroutine.
 type liveSpan struct {
 	embedded.Span
 	collector *Collector
@@ -61,8 +61,8 @@ func (s *liveSpan) SetName(name string) {
 	s.record(func(r *recorded) { r.name = name })
 }
 
-// SetStatus implements [trace.Span]. As with the SDK, Ok is final and Unset changes nothing. An error of the exchange itself, of
-// which the handler cannot know, still makes the status an error.
+// SetStatus implements [trace.Span]. As with the SDK, Ok is final and Unset changes nothing. An error of the exchange
+// itself, of which the handler cannot know, still makes the status an error.
 func (s *liveSpan) SetStatus(code codes.Code, description string) {
 	s.record(func(r *recorded) {
 		switch {
@@ -75,8 +75,8 @@ func (s *liveSpan) SetStatus(code codes.Code, description string) {
 	})
 }
 
-// SetAttributes implements [trace.Span]. http.route becomes part of the span's name. A key that the server sets as well has the
-// value given here.
+// SetAttributes implements [trace.Span]. http.route becomes part of the span's name. A key that the server sets as well
+// has the value given here.
 func (s *liveSpan) SetAttributes(kv ...attribute.KeyValue) {
 	limit := s.collector.limits.AttributeCountLimit
 	s.record(func(r *recorded) {

@@ -11,8 +11,8 @@ import (
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
 
-// SpanProcessor returns a processor for an application's own SDK: its spans take the way of the Collector's, through the
-// same queue, client and accounts. They carry the Collector's resource, whatever that of the SDK is.
+// SpanProcessor returns a processor for an application's own SDK: its spans take the way of the Collector's, through
+// the same queue, client and accounts. They carry the Collector's resource, whatever that of the SDK is.
 //
 // Shutdown of the processor, and so of the SDK's provider, flushes; the Collector goes on until it is shut down itself.
 func (c *Collector) SpanProcessor() sdktrace.SpanProcessor { return processor{c} }

@@ -71,8 +71,8 @@ func (s *shard) cutLocked() {
 	s.buf, s.spans = nil, 0
 }
 
-// buffers keeps the buffers of batches that were sent, for the next ones. The runtime takes back what is not needed for a
-// while.
+// buffers keeps the buffers of batches that were sent, for the next ones. The runtime takes back what is not needed for
+// a while.
 type buffers struct{ pool sync.Pool }
 
 // get returns an empty buffer; nil when there is none with some capacity.
