@@ -3,6 +3,7 @@ package http1
 import (
 	"encoding/binary"
 	"math/bits"
+	"strings"
 )
 
 // isToken has the tchar of RFC 9110, 5.6.2.
@@ -105,12 +106,11 @@ func trimOWS(b []byte) []byte {
 }
 
 // hexDigit returns the value of a hexadecimal digit, or -1.
-func hexDigit(c byte) int {
-	switch l := lower[c]; {
-	case isDigit(l):
-		return int(l - '0')
-	case 'a' <= l && l <= 'f':
-		return int(l-'a') + 10
+func hexDigit(c byte) int { return int(hexDigits[c]) }
+
+var hexDigits = func() (t [256]int8) {
+	for c := range t {
+		t[c] = int8(strings.IndexByte("0123456789abcdef", lower[c]))
 	}
-	return -1
-}
+	return t
+}()

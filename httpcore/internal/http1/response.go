@@ -15,10 +15,10 @@ var statusLines = func() (lines [600]string) {
 	return lines
 }()
 
-// AppendStatusLine appends the status line for a status of three digits. A server always names its own version, 1.1
-// (RFC 9110, 6.2).
+// AppendStatusLine appends the status line for a status of three digits; one without a name is spelt as net/http does.
+// A server always names its own version, 1.1, whatever the request's was (RFC 9110, 2.5).
 func AppendStatusLine(dst []byte, status int) []byte {
-	if status < len(statusLines) && statusLines[status] != "" {
+	if 0 <= status && status < len(statusLines) && statusLines[status] != "" {
 		return append(dst, statusLines[status]...)
 	}
 	dst = append(dst, "HTTP/1.1 "...)
@@ -38,16 +38,14 @@ func AppendField(dst []byte, name, value string) []byte {
 	dst = append(dst, ':', ' ')
 	from := len(dst)
 	dst = append(dst, value...)
-	for i := from; i < len(dst); i++ {
-		if !isValue[dst[i]] {
-			dst[i] = ' '
-		}
+	for bad := from + valueLen(dst[from:]); bad < len(dst); bad += valueLen(dst[bad:]) {
+		dst[bad] = ' '
 	}
 	return append(dst, '\r', '\n')
 }
 
-// AppendChunkHeader appends the size line of a chunk.
+// AppendChunkHeader appends the size line of a chunk (RFC 9112, 7.1). size is not negative; 0 begins the end of the body.
 func AppendChunkHeader(dst []byte, size int) []byte {
-	dst = strconv.AppendInt(dst, int64(size), 16)
+	dst = strconv.AppendUint(dst, uint64(size), 16)
 	return append(dst, '\r', '\n')
 }
