@@ -55,11 +55,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	watch := newWatch()
 	results, err := measureAll(ctx, o, chosen, stderr)
 	if err != nil {
 		return err
 	}
-	report := newReport(args, o, results).markdown()
+	report := newReport(args, o, results, watch.elsewhere()).markdown()
 	if _, err := io.WriteString(stdout, report); err != nil || o.out == "" {
 		return err
 	}

@@ -9,10 +9,11 @@ import (
 
 // report is the page that the results become.
 type report struct {
-	args    []string
-	options *options
-	machine machine
-	rows    []row
+	args      []string
+	options   *options
+	machine   machine
+	rows      []row
+	elsewhere float64 // the share of the machine that other processes took
 }
 
 // row is a server, by the medians of its samples.
@@ -33,8 +34,8 @@ func (r *row) cpu() time.Duration { return r.user + r.system }
 // lost may not be below zero: a server that sends a span twice has not lost it.
 func (r *row) lost() uint64 { return r.requests - min(r.requests, r.spans) }
 
-func newReport(args []string, o *options, results []result) *report {
-	p := &report{args: args, options: o, machine: thisMachine()}
+func newReport(args []string, o *options, results []result, elsewhere float64) *report {
+	p := &report{args: args, options: o, machine: thisMachine(), elsewhere: elsewhere}
 	for _, r := range results {
 		p.rows = append(p.rows, newRow(r))
 	}
@@ -111,6 +112,7 @@ func (p *report) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Results\n\nMeasured with `%s` on %s.\n", p.command(), p.machine.date)
 	b.WriteString(p.machine.describe())
+	fmt.Fprintf(&b, "Processes that had nothing to do with it took %.0f %% of the machine meanwhile.\n", 100*p.elsewhere)
 	fmt.Fprintf(&b, `
 Medians of %s of %v after %v of warm-up. Every server is a fresh process each time and answers
 `+"`%s`"+` on %d keep-alive connections of wrk (%d threads), which runs on the same processors; so does the receiver that traced

@@ -25,10 +25,11 @@ func TestTableShowsMediansRatiosAndLosses(t *testing.T) {
 		{candidate{name: baseline, title: "net/http"}, samples(8*time.Microsecond, 8*time.Microsecond, 0)},
 		{candidate{name: untracedHandler, title: "untraced"}, samples(4*time.Microsecond, 6*time.Microsecond, 0)},
 		{candidate{name: tracedHandler, title: "traced", traced: true}, samples(6*time.Microsecond, 7*time.Microsecond, 1500)},
-	}).markdown()
+	}, 0.123).markdown()
 	for _, want := range []string{
 		"Measured with `make bench`",
 		"Medians of 3 interleaved rounds",
+		"took 12 % of the machine meanwhile",
 		"| net/http | 8.00 | 8.00 | 16.00 | 1.00 | 1000 | 500 | 900 | 4.00 | - | - |",
 		"| untraced | 4.00 | 6.00 | 10.00 | 0.62 | 1000 | 500 | 900 | 4.00 | - | - |",
 		"| traced | 6.00 | 7.00 | 13.00 | 0.81 | 1000 | 500 | 900 | 4.00 | 4500 | 1500 (25.0 %) |",

@@ -31,8 +31,8 @@ func wrk(ctx context.Context, addr string, connections int, d time.Duration) (lo
 
 var (
 	rate   = regexp.MustCompile(`(?m)^Requests/sec: +([0-9.]+)$`)
-	p50    = regexp.MustCompile(`(?m)^ +50% +(\S+)$`)
-	p99    = regexp.MustCompile(`(?m)^ +99% +(\S+)$`)
+	p50    = regexp.MustCompile(`(?m)^ +50% +(\S+) *$`)
+	p99    = regexp.MustCompile(`(?m)^ +99% +(\S+) *$`)
 	failed = regexp.MustCompile(`(?m)^ +(Socket errors|Non-2xx).*$`)
 )
 

@@ -29,6 +29,13 @@ func TestParseWrk(t *testing.T) {
 	}
 }
 
+func TestParseWrkTakesSeconds(t *testing.T) {
+	got, err := parseWrk(strings.Replace(wrote, "28.27ms", " 1.08s ", 1)) // one letter less, and wrk fills up with a space
+	if got.p99 != 1080*time.Millisecond || err != nil {
+		t.Errorf("got %v, %v", got.p99, err)
+	}
+}
+
 func TestParseWrkRefusesFailuresAndGaps(t *testing.T) {
 	for name, output := range map[string]string{
 		"statuses": strings.Replace(wrote, "Requests/sec", "  Non-2xx or 3xx responses: 7\nRequests/sec", 1),
