@@ -104,8 +104,9 @@ func (c *conn) appendDate(dst []byte) []byte {
 
 // appendConnection says what becomes of the connection where that is not the default of the client's version.
 func (c *conn) appendConnection(dst []byte, x *exchange) []byte {
-	if c.server.draining.Load() {
+	if x.keepAlive && c.server.draining.Load() {
 		x.keepAlive = false
+		c.reason = lifecycle.ReasonDrain
 	}
 	switch {
 	case !x.keepAlive:
@@ -127,8 +128,21 @@ func (c *conn) unwound() {
 		return
 	}
 	c.unread(c.watcher.stop())
-	if c.h != nil {
-		c.h.ctx.finish()
+	if h := c.h; h != nil {
+		h.ctx.finish()
+		if h.body != nil {
+			h.body.finish()
+		}
+		h.response.finish(true)
 	}
 	c.answered(x)
+}
+
+// unwoundHijacked is unwound for a handler that had taken the connection over: its return never came.
+func (c *conn) unwoundHijacked() {
+	if h := c.h; h != nil {
+		c.h = nil
+		h.ctx.finish()
+		h.hijacked.leave()
+	}
 }

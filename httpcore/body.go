@@ -190,18 +190,27 @@ func (b *body) wait(p []byte) (int, error) {
 }
 
 func (b *body) cutShort(err error) error {
+	why := b.c.bodyCutShort(err)
+	b.fail(why)
+	return why.err
+}
+
+// bodyCutShort is the refusal of a request whose body did not come whole because reading it failed.
+func (c *conn) bodyCutShort(err error) refusal {
+	if c.server.closed.Load() {
+		return refusal{503, codeWriteCanceled, "the server closed the connection", errClosed}
+	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	b.fail(refusal{400, codeBodyCutShort, "the body of the request ended too early", err})
-	return err
+	return refusal{400, codeBodyCutShort, "the body of the request ended too early", err}
 }
 
 // fail notes why the body cannot be had: the connection is not used again, and if the handler answers
 // nothing, the server does.
 func (b *body) fail(why refusal) {
 	b.failure = why
-	if why.code == codeBodyCutShort {
+	if why.code == codeBodyCutShort || why.code == codeWriteCanceled {
 		b.h.ctx.clientGone()
 	}
 }
@@ -264,9 +273,6 @@ func (c *conn) bodyFailed(x *exchange, late *refusal, err error) {
 		c.answer(x, *late)
 		return
 	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
 	c.inputEnded = true
-	x.failure = refusal{code: codeBodyCutShort, err: err}
+	c.answer(x, c.bodyCutShort(err))
 }

@@ -22,8 +22,8 @@ type stream interface {
 	io.Writer
 	// writev is Write(a), Write(b) and Write(c) in one go.
 	writev(a, b, c []byte) (int64, error)
-	// readFrom sends src, by sendfile or splice where the system can.
-	readFrom(src io.Reader) (int64, error)
+	// readFrom sends src, which reads a file, by sendfile where the system can.
+	readFrom(src *io.LimitedReader) (int64, error)
 	// watch calls gone, from another goroutine, if the peer goes away before unwatch. No Read meanwhile.
 	watch(gone func(error))
 	// unwatch ends watch and returns what was read meanwhile.
@@ -274,9 +274,8 @@ func (c *conn) begin(n int) {
 	if c.tls != nil {
 		x.request.Scheme = "https"
 	}
-	h := &x.head
 	x.isHead = x.request.Method == "HEAD"
-	x.keepAlive = !h.Close && (h.Minor == 1 || h.KeepAlive)
+	x.keepAlive = x.persistent()
 	if limit := c.set.maxRequestsPerConnection; limit > 0 && c.served+1 >= limit {
 		x.keepAlive = false
 		c.reason = lifecycle.ReasonLimit
@@ -298,6 +297,7 @@ func (c *conn) serve() {
 			c.answered(x)
 			return
 		}
+		c.flush() // the requests of what waits are views of the buffer, which a Handler's body may move
 	}
 	c.serveHandler(x)
 }
@@ -313,10 +313,10 @@ func (c *conn) serveSync(x *exchange) (taken bool) {
 	if size > 0 {
 		body = c.buf[c.r : c.r+size]
 	}
-	x.phases.HandlerStart = c.clock()
+	x.phases.HandlerStart = c.lap()
 	taken = c.trySync(x, body)
 	if taken {
-		x.phases.HandlerEnd = c.clock()
+		x.phases.HandlerEnd = c.lap()
 		x.received = int64(size)
 		c.r += size
 	}
@@ -350,6 +350,7 @@ func (c *conn) answered(x *exchange) {
 	c.x = nil
 	if !x.keepAlive || x.failure.code != "" || x.gone != nil {
 		c.closing = true
+		c.linger = c.linger || c.r < c.w || x.persistent()
 	}
 	if r := reasonFor(x); r != "" {
 		c.reason = r
@@ -374,6 +375,14 @@ func (c *conn) mayBatch(x *exchange) bool {
 		x.phases.HandlerEnd-x.phases.HandlerStart < quickHandlerNS
 }
 
+// lap reads the clock at the start and the end of a handler: for the collector, and for mayBatch when a request waits.
+func (c *conn) lap() int64 {
+	if c.collector == nil && c.r == c.w {
+		return 0
+	}
+	return lifecycle.MonotonicNS()
+}
+
 // flush sends what waits in out and records the outcomes of the pending exchanges; false: the connection is broken.
 func (c *conn) flush() bool {
 	if len(c.out) > 0 && c.broken == nil {
@@ -382,6 +391,9 @@ func (c *conn) flush() bool {
 		}
 	}
 	c.out = c.out[:0]
+	if cap(c.out) > maxBatchBytes {
+		c.out = nil // an idle connection does not hold on to it
+	}
 	if len(c.pending) == 0 {
 		return c.broken == nil
 	}

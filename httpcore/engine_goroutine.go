@@ -82,6 +82,7 @@ func (s *socket) fill() (int, error) {
 func (s *socket) finish() {
 	c := s.c
 	if c.hijacked {
+		c.unwoundHijacked()
 		return
 	}
 	c.unwound()
@@ -107,7 +108,7 @@ func (s *socket) handshake(config *tls.Config) bool {
 	var notTLS tls.RecordHeaderError
 	if errors.As(err, &notTLS) && looksLikeHTTP(notTLS.RecordHeader) {
 		_, _ = s.low.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Wirespan-Error: " + codeNotTLS +
-			"\r\nConnection: close\r\n\r\nThis port speaks TLS: use https.\n"))
+			"\r\nDate: " + c.server.clock.date() + "\r\nConnection: close\r\n\r\nThis port speaks TLS: use https.\n"))
 		s.linger()
 	}
 	_ = s.low.Close()
@@ -131,10 +132,10 @@ func looksLikeHTTP(b [5]byte) bool {
 // maxRefusing bounds how many refused connections are told so at the same time; the rest are just closed.
 const maxRefusing = 64
 
-// refuseConn tells a connection that it is one too many.
+// refuseConn tells a connection that it is one too many. With TLS that is told by its end.
 func (s *server) refuseConn(c *conn, nc net.Conn, code string, secure bool) {
 	status := http.StatusServiceUnavailable
-	if secure || s.refusing.Add(1) > maxRefusing {
+	if secure || !s.mayTell(nc) {
 		status = 0
 	}
 	if c.collector != nil {
@@ -144,21 +145,37 @@ func (s *server) refuseConn(c *conn, nc net.Conn, code string, secure bool) {
 	}
 	if status == 0 {
 		_ = nc.Close()
-		if !secure {
-			s.refusing.Add(-1)
-		}
 		return
 	}
-	go func() {
-		defer s.refusing.Add(-1)
-		_ = nc.SetDeadline(time.Now().Add(lingerQuiet))
-		body := "503 Service Unavailable: " + refusedReason[code] + "\n"
-		_, err := nc.Write([]byte("HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nX-Wirespan-Error: " + code +
-			"\r\nRetry-After: 1\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nDate: " + s.clock.date() + "\r\nConnection: close\r\n\r\n" + body))
-		so := &socket{low: &lowConn{Conn: nc}}
-		so.top = so.low
-		so.close(err == nil)
+	go s.tell(nc, code)
+}
+
+// mayTell notes a connection that is refused; false: it is to be closed without a word.
+func (s *server) mayTell(nc net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed.Load() || len(s.refused) >= maxRefusing {
+		return false
+	}
+	s.refused[nc] = struct{}{}
+	return true
+}
+
+// tell answers a connection that mayTell has noted, and closes it.
+func (s *server) tell(nc net.Conn, code string) {
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.refused, nc)
+		s.goneLocked()
 	}()
+	_ = nc.SetWriteDeadline(time.Now().Add(lingerQuiet))
+	body := "503 Service Unavailable: " + refusedReason[code] + "\n"
+	_, err := nc.Write([]byte("HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nX-Wirespan-Error: " + code +
+		"\r\nRetry-After: 1\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nDate: " + s.clock.date() + "\r\nConnection: close\r\n\r\n" + body))
+	so := &socket{low: &lowConn{Conn: nc}}
+	so.top = so.low
+	so.close(err == nil)
 }
 
 var refusedReason = map[string]string{

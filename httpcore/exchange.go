@@ -52,6 +52,11 @@ type eventSet struct {
 	response     headText
 }
 
+// persistent reports whether the client wants the connection to be used again (RFC 9112, 9.3).
+func (x *exchange) persistent() bool {
+	return !x.head.Close && (x.head.Minor == 1 || x.head.KeepAlive)
+}
+
 var exchanges = sync.Pool{New: func() any {
 	x := new(exchange)
 	x.head.Reset()

@@ -34,12 +34,12 @@ func (c *conn) serveHandler(x *exchange) {
 	}
 	c.watcher.begin(h.body == nil)
 	if x.phases.HandlerStart == 0 {
-		x.phases.HandlerStart = c.clock()
+		x.phases.HandlerStart = c.lap()
 	}
 	c.h = h
 	panicked := c.callHandler(h)
 	c.h = nil
-	x.phases.HandlerEnd = c.clock()
+	x.phases.HandlerEnd = c.lap()
 	x.route = lifecycle.RouteOf(h.request.Pattern)
 	c.unread(c.watcher.stop())
 	h.ctx.finish()

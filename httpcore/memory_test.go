@@ -195,11 +195,14 @@ type bubble struct {
 // inBubble runs f with a server on an in-memory listener.
 func inBubble(t *testing.T, s *httpcore.Server, f func(b bubble)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		enterBubble(t)
-		l := newMemoryListener()
-		f(bubble{startOn(t, s, l), l})
-	})
+	synctest.Test(t, func(t *testing.T) { f(newBubble(t, s)) })
+}
+
+// newBubble starts s in a bubble: for a test whose handler has channels, which must be made in it.
+func newBubble(t *testing.T, s *httpcore.Server) bubble {
+	enterBubble(t)
+	l := newMemoryListener()
+	return bubble{startOn(t, s, l), l}
 }
 
 // enterBubble makes a bubble fit for a server. The time in it begins in the year 2000, before the base of the

@@ -398,7 +398,7 @@ func (w *response) beforeRead() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.c
-	if w.x.head.ExpectContinue && !w.continued && !w.wroteHeader && !w.done {
+	if !w.done && w.x.head.ExpectContinue && !w.continued && !w.wroteHeader {
 		w.continued = true
 		c.out = append(c.out, "HTTP/1.1 100 Continue\r\n\r\n"...)
 	}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -15,23 +17,26 @@ import (
 //
 // Lock order: server.mu before worker.mu.
 type server struct {
+	clock coarseClock
+
+	// What configure makes. Only Shutdown and Close may come before it.
 	set     *settings
 	facade  *http.Server // the value of http.ServerContextKey
-	clock   coarseClock
 	workers []*worker
 
 	draining atomic.Bool  // no new connections, no further requests
 	graceEnd atomic.Int64 // until when new connections may begin a request although the server drains; coarse time
 	closed   atomic.Bool  // no connections at all
 	open     atomic.Int64
-	refusing atomic.Int64 // connections that are being told that there are too many
 
 	mu         sync.Mutex
 	listeners  map[net.Listener]struct{}
 	certs      map[*Certificate]struct{}
 	ticking    bool
 	onShutdown []func()
-	empty      chan struct{} // closed when the last connection is gone; nil unless Shutdown waits
+	refused    map[net.Conn]struct{} // connections that are being told that there are too many
+	stop       chan struct{}         // closed when the server drains
+	empty      chan struct{}         // closed when the last connection is gone; nil unless Shutdown waits
 }
 
 // worker is a set of connections with a number. Which one a connection belongs to is settled when it is accepted.
@@ -42,19 +47,30 @@ type worker struct {
 	count atomic.Int64
 }
 
-func newServer(s *Server) *server {
-	set := s.settings()
-	srv := &server{
-		set:       set,
-		facade:    &http.Server{Addr: s.Addr, Handler: set.handler, ErrorLog: set.errorLog, MaxHeaderBytes: set.limits.MaxHeaderBytes},
+func newServer() *server {
+	s := &server{
 		listeners: make(map[net.Listener]struct{}),
 		certs:     make(map[*Certificate]struct{}),
+		refused:   make(map[net.Conn]struct{}),
+		stop:      make(chan struct{}),
 	}
+	s.clock.renew()
+	return s
+}
+
+// configure takes the settings, the first time that it is called.
+func (s *server) configure(from *Server) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set != nil {
+		return
+	}
+	set := from.settings()
+	s.set = set
+	s.facade = &http.Server{Addr: from.Addr, Handler: set.handler, ErrorLog: set.errorLog, MaxHeaderBytes: set.limits.MaxHeaderBytes}
 	for i := range set.workers {
-		srv.workers = append(srv.workers, &worker{id: i, conns: make(map[*conn]struct{})})
+		s.workers = append(s.workers, &worker{id: i, conns: make(map[*conn]struct{})})
 	}
-	srv.clock.renew()
-	return srv
 }
 
 // serve accepts from l until it is closed.
@@ -68,7 +84,7 @@ func (s *server) serve(listener net.Listener, config *tls.Config, cert *Certific
 
 	ctx := context.Background()
 	if s.set.baseContext != nil {
-		if ctx = s.set.baseContext(l); ctx == nil {
+		if ctx = s.set.baseContext(listener); ctx == nil {
 			panic("httpcore: BaseContext returned nil")
 		}
 	}
@@ -139,8 +155,12 @@ func (s *server) acceptLoop(ctx context.Context, l net.Listener, w *worker, conf
 			}
 			pause = min(max(2*pause, minAcceptPause), maxAcceptPause)
 			s.set.errorLog.Printf("http: accept: %v; trying again in %v", err, pause)
-			time.Sleep(pause)
-			continue
+			select {
+			case <-time.After(pause):
+				continue
+			case <-s.stop:
+				return ErrServerClosed
+			}
 		}
 		pause = 0
 		to := w
@@ -151,11 +171,19 @@ func (s *server) acceptLoop(ctx context.Context, l net.Listener, w *worker, conf
 	}
 }
 
-// temporary reports whether an accept may go better in a while: no descriptors, or a connection that was gone
-// before it was accepted.
+// passing are the errors of accept that say nothing about the listener: the system is short of something, or it reports
+// what became of the connection (accept(2), "Error handling").
+var passing = [...]error{
+	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+	syscall.ECONNABORTED, syscall.EPROTO, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTUNREACH,
+}
+
+// temporary reports whether an accept may go better in a while.
 func temporary(err error) bool {
-	t, ok := err.(interface{ Temporary() bool })
-	return ok && t.Temporary()
+	if t, ok := err.(interface{ Temporary() bool }); ok && t.Temporary() {
+		return true
+	}
+	return slices.ContainsFunc(passing[:], func(e error) bool { return errors.Is(err, e) })
 }
 
 func (s *server) leastBusy() *worker {
@@ -222,11 +250,19 @@ func (s *server) leave(c *conn) {
 	w.count.Add(-1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open.Add(-1) == 0 && s.empty != nil {
+	s.open.Add(-1)
+	s.goneLocked()
+}
+
+// goneLocked tells Shutdown when there is no connection left.
+func (s *server) goneLocked() {
+	if s.empty != nil && s.emptyLocked() {
 		close(s.empty)
 		s.empty = nil
 	}
 }
+
+func (s *server) emptyLocked() bool { return s.open.Load() == 0 && len(s.refused) == 0 }
 
 func (s *server) onShutdownCall(f func()) {
 	s.mu.Lock()
@@ -240,11 +276,7 @@ const newDrainGrace = time.Second
 
 func (s *server) shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	first := !s.draining.Load()
-	if first {
-		s.graceEnd.Store(s.clock.after(int64(newDrainGrace)))
-		s.draining.Store(true)
-	}
+	first := s.drainLocked()
 	calls := s.onShutdown
 	err := s.closeListenersLocked()
 	s.mu.Unlock()
@@ -264,6 +296,17 @@ func (s *server) shutdown(ctx context.Context) error {
 	}
 }
 
+// drainLocked has no more connections accepted, and no further requests; false: that was so already.
+func (s *server) drainLocked() bool {
+	if s.draining.Load() {
+		return false
+	}
+	s.graceEnd.Store(s.clock.after(int64(newDrainGrace)))
+	s.draining.Store(true)
+	close(s.stop)
+	return true
+}
+
 // drain has an idle connection look whether it is to be closed. One that is in a request finds out by itself.
 func (c *conn) drain() {
 	if c.idle.Load() {
@@ -273,9 +316,12 @@ func (c *conn) drain() {
 
 func (s *server) close() error {
 	s.mu.Lock()
-	s.draining.Store(true)
+	s.drainLocked()
 	s.closed.Store(true)
 	err := s.closeListenersLocked()
+	for nc := range s.refused {
+		_ = nc.Close()
+	}
 	s.mu.Unlock()
 	for c := range s.all() {
 		c.io.abort()
@@ -297,7 +343,7 @@ func (s *server) closeListenersLocked() error {
 func (s *server) whenEmpty() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open.Load() == 0 {
+	if s.emptyLocked() {
 		none := make(chan struct{})
 		close(none)
 		return none
@@ -311,7 +357,10 @@ func (s *server) whenEmpty() <-chan struct{} {
 // all yields the connections of this moment; no lock is held meanwhile.
 func (s *server) all() func(yield func(*conn) bool) {
 	return func(yield func(*conn) bool) {
-		for _, w := range s.workers {
+		s.mu.Lock()
+		workers := s.workers
+		s.mu.Unlock()
+		for _, w := range workers {
 			w.mu.Lock()
 			conns := make([]*conn, 0, len(w.conns))
 			for c := range w.conns {

@@ -97,17 +97,61 @@ func (l *lowConn) writeBuffers(v *net.Buffers) (n int64, err error) {
 	}
 }
 
-// readFrom sends src with whatever the connection has for that.
-func (l *lowConn) readFrom(src io.Reader) (n int64, err error) {
-	m := l.startWrite()
+// readFrom sends src, by sendfile where the connection can.
+func (l *lowConn) readFrom(src *io.LimitedReader) (n int64, err error) {
+	to, ok := l.Conn.(*net.TCPConn)
+	if !ok {
+		return io.Copy(writerOnly{l}, src)
+	}
+	m, size := l.startWrite(), src.N
 	for {
 		var k int64
-		k, err = io.Copy(l.Conn, src)
+		k, err = to.ReadFrom(src)
 		n += k
 		if !l.retry(&m, int(k), err) {
 			return n, m.result(err)
 		}
+		if err = rewind(src, size-n); err != nil {
+			return n, err
+		}
 	}
+}
+
+// rewind takes back what was read of a file and not sent, where package net has copied it by itself: left bytes are still
+// to be sent.
+func rewind(src *io.LimitedReader, left int64) error {
+	if src.N == left {
+		return nil
+	}
+	file, ok := src.R.(io.Seeker)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	_, err := file.Seek(src.N-left, io.SeekCurrent)
+	src.N = left
+	return err
+}
+
+// SetDeadline and its halves are for whoever uses the connection through TLS, which cannot see that a deadline that is
+// past may be the server's. They hold until clearUserDeadlines.
+func (l *lowConn) SetDeadline(t time.Time) error {
+	return errors.Join(l.SetReadDeadline(t), l.SetWriteDeadline(t))
+}
+
+// SetReadDeadline implements [net.Conn].
+func (l *lowConn) SetReadDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.userRead = t
+	return l.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline implements [net.Conn].
+func (l *lowConn) SetWriteDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.userWrite = t
+	return l.Conn.SetWriteDeadline(t)
 }
 
 // writeMeter bounds one write: it must make progress every writeTimeout, and after a grace of five seconds as
@@ -201,7 +245,7 @@ func (s *socket) writev(a, b, c []byte) (n int64, err error) {
 }
 
 // readFrom implements [stream].
-func (s *socket) readFrom(src io.Reader) (int64, error) {
+func (s *socket) readFrom(src *io.LimitedReader) (int64, error) {
 	if s.top != net.Conn(s.low) {
 		return io.Copy(s.top, src)
 	}
@@ -267,14 +311,10 @@ func (s *socket) detach() net.Conn {
 
 // setUserDeadline is http.ResponseController's: it holds until the end of the request.
 func (s *socket) setUserDeadline(read, write *time.Time) error {
-	s.low.mu.Lock()
-	defer s.low.mu.Unlock()
 	if read != nil {
-		s.low.userRead = *read
-		return s.low.Conn.SetReadDeadline(*read)
+		return s.low.SetReadDeadline(*read)
 	}
-	s.low.userWrite = *write
-	return s.low.Conn.SetWriteDeadline(*write)
+	return s.low.SetWriteDeadline(*write)
 }
 
 // clearUserDeadlines undoes setUserDeadline.

@@ -1,6 +1,8 @@
 package httpcore
 
 import (
+	"unsafe"
+
 	"github.com/wirespan/wirespan/httpcore/internal/http1"
 )
 
@@ -171,8 +173,27 @@ func (c *conn) writeSync(x *exchange) {
 	x.responseHead = append(h, '\r', '\n')
 	x.headSent = true
 	c.out = append(c.out, x.responseHead...)
-	if bodyAllowed && !x.isHead {
+	switch {
+	case !bodyAllowed || x.isHead:
+	case n > maxBatchBytes:
+		c.sendSync(x, w)
+	default:
 		c.out = append(append(c.out, w.body...), w.text...)
 		x.unsent = int64(n)
+	}
+}
+
+// sendSync sends a body that is too large to be copied, behind what is in c.out.
+func (c *conn) sendSync(x *exchange, w *SyncResponse) {
+	body := w.body
+	if w.text != "" {
+		body = unsafe.Slice(unsafe.StringData(w.text), len(w.text))
+	}
+	framing := int64(len(c.out))
+	n, err := c.io.writev(c.out, body, nil)
+	c.out = c.out[:0]
+	x.bytesSent = max(n-framing, 0)
+	if err != nil {
+		c.writeFailed(err)
 	}
 }

@@ -50,7 +50,8 @@ func (b bubble) ended() (lifecycle.Reason, string) {
 	ctx, cancel := context.WithTimeout(b.t.Context(), 24*time.Hour)
 	defer cancel()
 	events, err := b.rec.WaitFor(ctx, func(events []lifecycle.Event) bool {
-		return len(lifecycletest.Of[*lifecycle.ConnectionOpened](events)) == len(lifecycletest.Of[*lifecycle.ConnectionCompleted](events))
+		opened := len(lifecycletest.Of[*lifecycle.ConnectionOpened](events))
+		return opened > 0 && opened == len(lifecycletest.Of[*lifecycle.ConnectionCompleted](events))
 	})
 	if err != nil {
 		b.t.Fatal(err)
