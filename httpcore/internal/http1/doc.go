@@ -16,8 +16,8 @@
 // # In pieces
 //
 // Both readers may be given what has arrived so far, in any pieces. A verdict falls at the first byte after which
-// nothing acceptable can follow, so pieces make no difference, and no byte is looked at twice, so that a head that
-// comes a byte at a time costs no more than its length. What is not complete is bounded too: a target, a head or a
+// nothing acceptable can follow, so pieces make no difference; and what was scanned is not scanned again, so that a head
+// that comes a byte at a time costs no more than its length. What is not complete is bounded too: a target, a head or a
 // trailer section that grows beyond its limit is refused before it ends.
 //
 // # Memory

@@ -1,5 +1,7 @@
 package http1
 
+import "math"
+
 // Limits bound a request's head, and with the same figures a trailer section. All must be positive.
 type Limits struct {
 	MaxTargetBytes int // of the request target; over it 414
@@ -110,7 +112,7 @@ func (h *Head) Started() bool { return h.state != inEmptyLines }
 // n > 0 or an error, Reset comes next.
 //
 // A verdict falls at the first byte after which no acceptable head can follow, so it does not depend on how the bytes
-// were split; and no byte is looked at twice, so that a head that trickles in costs no more than one that comes at once.
+// were split. What was scanned is not scanned again when more comes: a head that trickles in costs no more than its length.
 // What needs the head as a whole (a missing Host, two framings) is judged at its last byte, an IPv6 address at its
 // closing bracket, and the version at the end of its line, because what is wrong with it tells 400 from 505.
 //
@@ -121,9 +123,10 @@ func (h *Head) Parse(b []byte, lim Limits) (n int, err *Error) {
 			return 0, err
 		}
 	}
-	over := len(b)-h.start > lim.MaxHeaderBytes
+	most := min(lim.MaxHeaderBytes, math.MaxInt32) // a Range counts no further
+	over := len(b)-h.start > most
 	if over {
-		b = b[:h.start+lim.MaxHeaderBytes]
+		b = b[:h.start+most]
 	}
 	if h.state < atLine {
 		if err := h.requestLine(b, lim.MaxTargetBytes); err != nil {

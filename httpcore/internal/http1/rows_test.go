@@ -222,6 +222,7 @@ var smallRows = []row{
 	{"head as large as allowed", get + "A: " + strings.Repeat("a", 100-len(get)-7) + "\r\n\r\n", ""},
 	{"head one byte too large", get + "A: " + strings.Repeat("a", 100-len(get)-6) + "\r\n\r‸\n", CodeHeadTooLarge},
 	{"head as large as allowed behind empty lines", "\r\n\r\n" + get + "A: " + strings.Repeat("a", 100-len(get)-7) + "\r\n\r\n", ""},
+	{"head one byte too large behind empty lines", "\r\n\r\n" + get + "A: " + strings.Repeat("a", 100-len(get)-6) + "\r\n\r‸\n", CodeHeadTooLarge},
 	{"value that does not end", get + "A: " + strings.Repeat("a", 100-len(get)-3) + "‸aaaaaaaaa", CodeHeadTooLarge},
 	{"name that does not end", get + strings.Repeat("a", 100-len(get)) + "‸aaaaaaaaa", CodeHeadTooLarge},
 	{"method that does not end", strings.Repeat("A", 100) + "‸AAAAAA", CodeHeadTooLarge},

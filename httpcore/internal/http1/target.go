@@ -45,7 +45,7 @@ func (h *Head) targetBytes(b []byte) {
 			}
 			h.state++
 			h.pos++
-			h.Authority = makeRange(h.pos, h.pos)
+			h.Authority.Start = uint32(h.pos)
 		case inAuthority:
 			h.pos = h.host.scan(b, h.pos)
 			if h.pos == len(b) || b[h.pos] != '/' && b[h.pos] != '?' || !h.targetWhole() {
