@@ -35,6 +35,10 @@ type body struct {
 	err      error   // sticky; io.EOF when the body is consumed
 	failure  refusal // why the body cannot be had; the answer, unless the handler gives one
 	closed   bool
+
+	wake    sync.Mutex // guards the two below; who holds mu may take it
+	waiting bool       // Read waits for the client
+	stopped bool       // and must not any longer
 }
 
 // newBody makes the body of a request that has one.
@@ -59,12 +63,28 @@ func (b *body) Read(p []byte) (int, error) {
 	return b.readLocked(p)
 }
 
-// Close implements [io.Closer]. What was not read is dealt with when the handler has returned.
+// Close implements [io.Closer]. It ends a Read that waits for the client in another goroutine. What was not read is
+// dealt with when the handler has returned.
 func (b *body) Close() error {
-	b.mu.Lock()
+	b.takeFromReader()
 	defer b.mu.Unlock()
 	b.closed = true
 	return nil
+}
+
+// takeFromReader locks mu, which a Read that waits gives up.
+func (b *body) takeFromReader() {
+	if b.mu.TryLock() {
+		return
+	}
+	b.wake.Lock()
+	b.stopped = true
+	if b.waiting {
+		b.c.unwanted.Store(true)
+		b.c.io.interrupt()
+	}
+	b.wake.Unlock()
+	b.mu.Lock()
 }
 
 func (b *body) readLocked(p []byte) (int, error) {
@@ -122,7 +142,9 @@ func (b *body) readSized(p []byte) (int, error) {
 func (b *body) readChunked(p []byte) (int, error) {
 	for len(b.data) == 0 {
 		if b.last {
-			b.h.setTrailer(b.chunks.Trailer())
+			if !b.closed {
+				b.h.setTrailer(b.chunks.Trailer())
+			}
 			return 0, io.EOF
 		}
 		if err := b.nextChunk(); err != nil {
@@ -173,13 +195,19 @@ func (b *body) fill() error {
 // waits to be asked.
 func (b *body) wait(p []byte) (int, error) {
 	c := b.c
-	if err := b.h.response.beforeRead(); err != nil {
+	if err := b.h.response.expected.meet(c.io); err != nil {
 		return 0, b.cutShort(err)
 	}
+	if !b.startWaiting() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, late, err := c.readPaced(p, b.received, &b.waitedNS)
+	stopped := b.endWaiting()
 	switch {
 	case err == nil:
 		return n, nil
+	case stopped:
+		return 0, http.ErrBodyReadAfterClose
 	case late != nil:
 		b.fail(*late)
 		return 0, err
@@ -187,6 +215,23 @@ func (b *body) wait(p []byte) (int, error) {
 		return 0, err
 	}
 	return 0, b.cutShort(err)
+}
+
+// startWaiting notes that Read waits; false: nobody wants the bytes any longer.
+func (b *body) startWaiting() bool {
+	b.wake.Lock()
+	defer b.wake.Unlock()
+	b.waiting = !b.stopped
+	return b.waiting
+}
+
+// endWaiting reports whether the wait was made to end.
+func (b *body) endWaiting() (stopped bool) {
+	b.wake.Lock()
+	defer b.wake.Unlock()
+	b.waiting = false
+	b.c.unwanted.Store(false)
+	return b.stopped
 }
 
 func (b *body) cutShort(err error) error {
@@ -217,22 +262,35 @@ func (b *body) fail(why refusal) {
 
 // finish takes the body from the handler. A Read that is still under way in another goroutine is interrupted.
 func (b *body) finish() {
-	c, x := b.c, b.x
-	if !b.mu.TryLock() {
-		x.keepAlive = false
-		c.deadline.Store(1)
-		c.io.interrupt()
-		b.mu.Lock()
-		c.deadline.Store(0)
-	}
+	b.takeFromReader()
 	defer b.mu.Unlock()
+	b.wake.Lock()
+	b.stopped = false
+	b.wake.Unlock()
 	b.closed = true
-	x.received = b.received
+	b.x.received = b.received
 	if b.failure.code != "" {
-		x.keepAlive = false
-		c.linger = true
-		c.inputEnded = b.failure.code == codeBodyCutShort
+		b.c.linger = true
+		b.c.inputEnded = b.failure.code == codeBodyCutShort
 	}
+	b.settle()
+}
+
+// settle decodes what is left of the framing when all of the content was read, so that a handler that stopped at the
+// end of the content leaves nothing.
+func (b *body) settle() {
+	c := b.c
+	if !b.chunked || b.err != nil || len(b.data) > 0 || b.last || c.r == c.w {
+		return
+	}
+	data, n, done, err := b.chunks.Next(c.buf[c.r:c.w])
+	if err != nil {
+		b.err = err
+		b.fail(refuse(err))
+		return
+	}
+	c.r += n
+	b.data, b.last = data, done
 }
 
 // left reports whether any of the body has not been read, and whether it is little enough to be drained. While another
@@ -248,7 +306,7 @@ func (b *body) left() (some, drainable bool) {
 	case b.err != nil:
 		return true, false
 	case b.chunked:
-		return true, true
+		return !b.last || len(b.data) > 0, true
 	}
 	return b.remaining > 0, b.remaining <= maxDrain
 }

@@ -87,6 +87,8 @@ type conn struct {
 	deadline, writeDeadline atomic.Int64
 	// idle is true while no byte of a request has come.
 	idle atomic.Bool
+	// unwanted is true while a Read is to fail because nobody waits for its bytes any longer.
+	unwanted atomic.Bool
 }
 
 // step is what a connection wants next.
@@ -157,7 +159,7 @@ func (c *conn) setDeadline(timeout int64) {
 
 // expired reports whether a Read that was interrupted is to give up. It is called within Read.
 func (c *conn) expired() bool {
-	return c.deadlinePassed() || c.idle.Load() && c.drained()
+	return c.deadlinePassed() || c.unwanted.Load() || c.idle.Load() && c.drained()
 }
 
 // drained reports whether the connection, which is idle, is to be closed because the server is shutting down. Before its

@@ -11,7 +11,7 @@ import (
 )
 
 // requestContext is the context of one request. It costs nothing until it is used: the first Done or Err starts to
-// watch the connection, the first Value asks the collector for what it adds.
+// watch the connection, the first Value that is not the server's own asks the collector for what it adds.
 //
 // A handler may keep it. From finish on it holds nothing of the connection.
 type requestContext struct {
@@ -22,7 +22,7 @@ type requestContext struct {
 	provider lifecycle.ContextProvider
 
 	provided context.Context // parent with what provider added; nil until asked for
-	inner    context.Context // cancellable child of provided or parent; nil until asked for
+	inner    context.Context // cancellable child of parent; nil until asked for
 	cancel   context.CancelCauseFunc
 
 	gone atomic.Bool // the client went away while the handler ran
@@ -50,10 +50,17 @@ func (r *requestContext) Value(key any) any {
 		return r.parent.Value(key)
 	}
 	r.mu.Lock()
-	ctx := r.inner
-	if ctx == nil {
-		ctx = r.withProvided()
+	if r.inner == nil && (r.c == nil || r.gone.Load()) {
+		r.startInner()
 	}
+	if r.inner != nil {
+		// The key by which package context finds the nearest cancellable context: for derived contexts and context.Cause.
+		if v := r.inner.Value(key); v == any(r.inner) {
+			r.mu.Unlock()
+			return v
+		}
+	}
+	ctx := r.withProvided()
 	r.mu.Unlock()
 	return ctx.Value(key)
 }
@@ -81,14 +88,19 @@ func (r *requestContext) cancellable() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.inner == nil {
-		r.inner, r.cancel = context.WithCancelCause(r.withProvided())
-		if r.c == nil {
-			r.cancel(context.Canceled)
-		} else {
-			r.c.watcher.want(r)
-		}
+		r.startInner()
 	}
 	return r.inner
+}
+
+// startInner makes inner. The caller holds mu.
+func (r *requestContext) startInner() {
+	r.inner, r.cancel = context.WithCancelCause(r.parent)
+	if r.c == nil || r.gone.Load() {
+		r.cancel(context.Canceled)
+	} else {
+		r.c.watcher.want(r)
+	}
 }
 
 // clientGone cancels the context of a request whose client went away.

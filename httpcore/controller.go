@@ -2,6 +2,7 @@ package httpcore
 
 import (
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -20,24 +21,47 @@ func (w *response) SetReadDeadline(t time.Time) error { return w.setDeadline(&t,
 func (w *response) SetWriteDeadline(t time.Time) error { return w.setDeadline(nil, &t) }
 
 func (w *response) setDeadline(read, write *time.Time) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch {
-	case w.hijacked:
-		return http.ErrHijacked
-	case w.done:
-		return errHandlerReturned
+	return w.deadlines.set(w.c.io, read, write)
+}
+
+// deadlines is whether a handler may set deadlines, and has. It has a lock of its own, so that a deadline can end a
+// Write that is blocked.
+type deadlines struct {
+	mu    sync.Mutex
+	inUse bool
+	over  error // no longer, because of this
+}
+
+func (d *deadlines) set(on stream, read, write *time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.over != nil {
+		return d.over
 	}
-	d, ok := w.c.io.(deadliner)
+	to, ok := on.(deadliner)
 	if !ok {
 		return http.ErrNotSupported
 	}
-	w.hasDeadline = true
-	return d.setUserDeadline(read, write)
+	d.inUse = true
+	return to.setUserDeadline(read, write)
 }
 
-// EnableFullDuplex does nothing: a request's body may always be read while the response is written.
-func (w *response) EnableFullDuplex() error { return nil }
+// end undoes what the handler has set, and refuses more.
+func (d *deadlines) end(on stream, why error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.inUse {
+		on.(deadliner).clearUserDeadlines()
+	}
+	d.inUse, d.over = false, why
+}
+
+// EnableFullDuplex says that the handler will go on reading the body when it has begun to write. It always can; but
+// without this, a response that begins while much of the body is still unread announces the end of the connection.
+func (w *response) EnableFullDuplex() error {
+	w.fullDuplex.Store(true)
+	return nil
+}
 
 // CloseNotify implements the deprecated http.CloseNotifier.
 func (w *response) CloseNotify() <-chan bool {

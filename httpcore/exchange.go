@@ -107,7 +107,8 @@ func (x *exchange) point(text string) {
 	q.Fields = &x.fields
 }
 
-func slice(text string, r http1.Range) string { return text[r.Start:r.End] }
+// slice returns the part of a head. One in which the head was refused has begun and not ended: it is empty.
+func slice(text string, r http1.Range) string { return text[r.Start:max(r.Start, r.End)] }
 
 // knownMethod returns the constant for a usual method, so that it does not keep the head alive.
 func knownMethod(m string) string {

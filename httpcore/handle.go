@@ -32,6 +32,12 @@ func (c *conn) serveHandler(x *exchange) {
 		c.answered(x)
 		return
 	}
+	if h.body != nil && !c.hasWhole(x) && len(c.out) > 0 && !c.flush() {
+		h.ctx.finish()
+		x.gone = c.broken
+		c.answered(x)
+		return
+	}
 	c.watcher.begin(h.body == nil)
 	if x.phases.HandlerStart == 0 {
 		x.phases.HandlerStart = c.lap()
@@ -43,13 +49,13 @@ func (c *conn) serveHandler(x *exchange) {
 	x.route = lifecycle.RouteOf(h.request.Pattern)
 	c.unread(c.watcher.stop())
 	h.ctx.finish()
+	if h.body != nil {
+		h.body.finish()
+	}
 	if c.hijacked {
 		c.x = nil
 		h.hijacked.leave()
 		return
-	}
-	if h.body != nil {
-		h.body.finish()
 	}
 	h.response.finish(panicked)
 	some, _ := h.body.left()
@@ -72,7 +78,11 @@ func (c *conn) callHandler(h *handling) (panicked bool) {
 			c.handlerFailed(h, recover())
 		}
 	}()
-	c.set.handler.ServeHTTP(&h.response, h.request)
+	if h.request.RequestURI == "*" && h.request.Method == http.MethodOptions {
+		answerOptions(&h.response, h.request)
+	} else {
+		c.set.handler.ServeHTTP(&h.response, h.request)
+	}
 	returned = true
 	return false
 }
@@ -81,6 +91,15 @@ func (c *conn) handlerFailed(h *handling, value any) {
 	h.response.mu.Lock()
 	defer h.response.mu.Unlock()
 	c.recovered(h.response.x, value)
+}
+
+// answerOptions answers "OPTIONS *", which asks about the server and no resource of a handler, as net/http's server does.
+func answerOptions(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "0") }
+
+// hasWhole reports whether the body of x is in the buffer. Otherwise the client may be waiting for earlier responses
+// before it sends more.
+func (c *conn) hasWhole(x *exchange) bool {
+	return !x.head.Chunked && int64(c.w-c.r) >= x.head.ContentLength
 }
 
 // setTrailer makes the trailer fields of the request's body its Request.Trailer.

@@ -39,6 +39,11 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !c.flush() {
 		return nil, nil, c.broken
 	}
+	if b := w.h.body; b != nil {
+		_ = b.Close()
+	}
+	w.expected.settle()
+	w.deadlines.end(c.io, http.ErrHijacked)
 	c.unread(c.watcher.stop())
 	w.hijacked, c.hijacked = true, true
 	c.emitStreamOpened(w.x)
@@ -46,14 +51,20 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c.r = c.w
 	conn := &hijackedConn{Conn: c.hijackable.detach(), c: c, x: w.x, headDone: w.wroteHeader}
 	w.h.hijacked = conn
-	rw := bufio.NewReadWriter(bufio.NewReader(io.MultiReader(bytes.NewReader(leftover), conn)), bufio.NewWriter(conn))
-	if len(leftover) > 0 {
-		if _, err := rw.Peek(min(len(leftover), rw.Reader.Size())); err != nil {
-			return nil, nil, err
-		}
-	}
+	conn.received.Store(int64(len(leftover)))
 	c.server.leave(c)
-	return conn, rw, nil
+	return conn, bufio.NewReadWriter(readerWith(leftover, conn), bufio.NewWriter(conn)), nil
+}
+
+// readerWith returns a reader of from that has all of leftover in its buffer: WebSocket libraries take what is buffered and
+// read the rest from the connection.
+func readerWith(leftover []byte, from io.Reader) *bufio.Reader {
+	if len(leftover) == 0 {
+		return bufio.NewReader(from)
+	}
+	r := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(leftover), from), max(len(leftover), minBuffer))
+	_, _ = r.Peek(len(leftover)) // cannot fail: it is there
+	return r
 }
 
 // hijackedConn is what a handler gets: the connection, with what it carries counted. Its Close ends the request and
@@ -181,17 +192,20 @@ func (h *hijackedConn) leave() {
 		return
 	}
 	c, x := h.c, h.x
+	h.mu.Lock()
 	x.answered = h.headDone
-	x.received = h.received.Load()
-	x.bytesSent = h.sent.Load()
+	x.received += h.received.Load()
+	x.bytesSent += h.sent.Load()
 	if h.sawHead {
 		x.bytesSent -= int64(len(x.responseHead))
 	}
-	x.phases.LastByte = lifecycle.MonotonicNS()
-	c.reason = lifecycle.ReasonUpgrade
 	if h.lastErr != nil && x.failure.code == "" {
 		x.gone = h.lastErr
-		c.reason = lifecycle.ReasonClientDisconnect
+	}
+	h.mu.Unlock()
+	x.phases.LastByte = lifecycle.MonotonicNS()
+	if c.reason = reasonFor(x); c.reason == "" {
+		c.reason = lifecycle.ReasonUpgrade
 	}
 	c.finish(x)
 	c.emitCompleted()

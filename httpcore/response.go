@@ -4,10 +4,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
-	"strings"
 	"sync"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/wirespan/wirespan/httpcore/internal/http1"
 )
@@ -29,14 +29,17 @@ type response struct {
 	written       int64 // body bytes that the handler wrote
 	buf           []byte
 	chunked       bool
-	continued     bool // 100 Continue was sent
 	hijacked      bool
 	done          bool
-	hasDeadline   bool // the handler has set one
 
 	// What the handler's header fields, which are serialised already, said.
-	hasDate, hasContentType, hasEncoding bool
-	trailers                             []string // announced names, canonical
+	hasDate, hasContentType, hasEncoding, isIdentity bool
+	trailers                                         []string // announced names, canonical
+
+	// What may be used while a Write holds mu, blocked by a client that does not read.
+	expected   expectation
+	deadlines  deadlines
+	fullDuplex atomic.Bool
 }
 
 var (
@@ -75,108 +78,17 @@ func (w *response) WriteHeader(status int) {
 	}
 }
 
-// inform sends an informational response.
-func (w *response) inform(status int) {
-	if w.x.head.Minor == 0 {
-		return // RFC 9110, 15.2: HTTP/1.0 knows no 1xx
-	}
-	c := w.c
-	c.out = http1.AppendStatusLine(c.out, status)
-	for name, values := range w.header {
-		if name == "Content-Length" || name == "Transfer-Encoding" {
-			continue
-		}
-		for _, v := range values {
-			c.out = http1.AppendField(c.out, name, v)
-		}
-	}
-	c.out = append(c.out, '\r', '\n')
-	w.continued = w.continued || status == http.StatusContinue
-	c.flush()
-}
-
-// writeHeader takes the status and serialises the header as it is now: later changes are too late.
-func (w *response) writeHeader(status int) {
-	w.wroteHeader = true
-	x := w.x
-	x.status = status
-	head := http1.AppendStatusLine(x.responseHead[:0], status)
-	for _, line := range w.header["Trailer"] {
-		for name := range strings.SplitSeq(line, ",") {
-			w.trailers = append(w.trailers, http.CanonicalHeaderKey(strings.TrimSpace(name)))
-		}
-	}
-	for name, values := range w.header {
-		if !w.takeField(name, values) {
-			continue
-		}
-		for _, v := range values {
-			head = http1.AppendField(head, name, v)
-		}
-	}
-	x.responseHead = head
-	if x.head.ExpectContinue && !w.continued {
-		if some, _ := w.h.body.left(); some {
-			x.keepAlive = false // the client may or may not send the body that nobody asked for
-		}
-	}
-}
-
-// takeField notes what a field says about the response, and reports whether it is sent as it is.
-func (w *response) takeField(name string, values []string) bool {
-	status := w.x.status
-	switch name {
-	case "Content-Length":
-		if len(values) > 0 && statusAllowsBody(status) {
-			if n, err := strconv.ParseInt(values[0], 10, 64); err == nil && n >= 0 {
-				w.contentLength = n
-			}
-		}
-		return false
-	case "Transfer-Encoding":
-		return false
-	case "Content-Type":
-		w.hasContentType = true
-		return status != http.StatusNotModified
-	case "Content-Encoding":
-		w.hasEncoding = len(values) > 0 && values[0] != ""
-	case "Date":
-		w.hasDate = true
-	case "Connection":
-		return w.takeConnection(values)
-	}
-	if len(w.trailers) > 0 {
-		for _, t := range w.trailers {
-			if t == name {
-				return false
-			}
-		}
-	}
-	return !strings.HasPrefix(name, http.TrailerPrefix)
-}
-
-// takeConnection leaves out what the server says by itself.
-func (w *response) takeConnection(values []string) bool {
-	if len(values) != 1 {
-		return true
-	}
-	switch v := values[0]; {
-	case strings.EqualFold(v, "close"):
-		w.x.keepAlive = false
-		return false
-	case strings.EqualFold(v, "keep-alive"):
-		return false
-	}
-	return true
-}
-
 // Write implements [io.Writer]. It fails with http.ErrBodyNotAllowed, http.ErrContentLength, http.ErrHijacked or
 // the error of the socket.
 func (w *response) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.beforeWrite(len(p)); err != nil || w.x.isHead {
-		return ifNoError(len(p), err)
+	if err := w.beforeWrite(len(p)); err != nil {
+		return 0, err
+	}
+	if w.x.isHead {
+		w.keepFirst(p)
+		return len(p), nil
 	}
 	if w.fits(len(p)) {
 		w.buf = append(w.buf, p...)
@@ -189,21 +101,19 @@ func (w *response) Write(p []byte) (int, error) {
 func (w *response) WriteString(s string) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.beforeWrite(len(s)); err != nil || w.x.isHead {
-		return ifNoError(len(s), err)
+	if err := w.beforeWrite(len(s)); err != nil {
+		return 0, err
 	}
-	if w.fits(len(s)) {
+	if !w.x.isHead && w.fits(len(s)) {
 		w.buf = append(w.buf, s...)
 		return len(s), nil
 	}
-	return w.send([]byte(s))
-}
-
-func ifNoError(n int, err error) (int, error) {
-	if err != nil {
-		return 0, err
+	p := unsafe.Slice(unsafe.StringData(s), len(s)) // nobody writes to it
+	if w.x.isHead {
+		w.keepFirst(p)
+		return len(s), nil
 	}
-	return n, nil
+	return w.send(p)
 }
 
 // beforeWrite checks that n more bytes of body may be written.
@@ -223,6 +133,7 @@ func (w *response) beforeWrite(n int) error {
 	case !statusAllowsBody(w.x.status):
 		return http.ErrBodyNotAllowed
 	case w.contentLength >= 0 && w.written+int64(n) > w.contentLength:
+		w.x.keepAlive = false // whatever the rest was meant to be, nothing can follow it
 		return http.ErrContentLength
 	case w.c.broken != nil:
 		return w.c.broken
@@ -242,66 +153,17 @@ func (w *response) fits(n int) bool {
 	return len(w.buf)+n <= cap(w.buf)
 }
 
-// commit completes the head and puts it into out. final: what is in the buffer is the whole body.
-func (w *response) commit(final bool, body []byte) {
-	c, x := w.c, w.x
-	if _, drainable := w.h.body.left(); !drainable {
-		x.keepAlive = false
-	}
-	head := x.responseHead
-	allowed := statusAllowsBody(x.status)
-	if !w.hasContentType && !w.hasEncoding && allowed && len(body) > 0 {
-		head = http1.AppendField(head, "Content-Type", http.DetectContentType(body))
-	}
-	switch {
-	case !allowed:
-	case w.contentLength >= 0:
-		head = appendContentLength(head, w.contentLength)
-	case final && (!x.isHead || w.written > 0):
-		w.contentLength = w.written
-		head = appendContentLength(head, w.written)
-	case x.isHead && final:
-	case x.head.Minor == 0:
-		x.keepAlive = false
-	default:
-		w.chunked = true
-		head = append(head, "Transfer-Encoding: chunked\r\n"...)
-	}
-	if !w.hasDate {
-		head = c.appendDate(head)
-	}
-	if x.status != http.StatusSwitchingProtocols {
-		head = c.appendConnection(head, x)
-	}
-	x.responseHead = append(head, '\r', '\n')
-	x.headSent = true
-	c.out = append(c.out, x.responseHead...)
-}
-
-func (w *response) hasTrailers() bool {
-	if len(w.trailers) > 0 {
-		return true
-	}
-	for name := range w.header {
-		if strings.HasPrefix(name, http.TrailerPrefix) {
-			return true
-		}
-	}
-	return false
-}
-
 // send hands out, the buffer and p to the kernel.
 func (w *response) send(p []byte) (int, error) {
 	c, x := w.c, w.x
-	if len(c.pending) > 0 && !c.flush() {
+	if !w.flushEarlier() {
 		return 0, c.broken
 	}
 	if !x.headSent {
-		first := w.buf
-		if len(first) == 0 {
-			first = p
-		}
-		w.commit(false, first)
+		w.commit(false, p)
+	}
+	if x.isHead {
+		w.buf = w.buf[:0] // was only for the Content-Type
 	}
 	var tail []byte
 	size := len(w.buf) + len(p)
@@ -316,8 +178,7 @@ func (w *response) send(p []byte) (int, error) {
 	c.out = c.out[:0]
 	x.bytesSent += min(max(n-int64(framing), 0), int64(size))
 	if err != nil {
-		c.writeFailed(err)
-		c.blame(x)
+		w.failed(err)
 		return 0, err
 	}
 	x.answered = true
@@ -329,47 +190,20 @@ func (w *response) send(p []byte) (int, error) {
 
 var crlf = []byte("\r\n")
 
-// ReadFrom implements [io.ReaderFrom]: the body of a declared length that comes from a file or a socket is sent
-// without passing through this process, where the system can (sendfile, splice).
-func (w *response) ReadFrom(src io.Reader) (int64, error) {
-	if n, ok, err := w.trySendFile(src); ok {
-		return n, err
+// flushEarlier sends what waits in front of this response: those to earlier, pipelined requests.
+func (w *response) flushEarlier() bool {
+	if len(w.c.pending) == 0 || w.c.flush() {
+		return true
 	}
-	buf := buffers.get(32 << 10)
-	defer buffers.put(buf)
-	return io.CopyBuffer(writerOnly{w}, src, buf)
+	w.h.ctx.clientGone()
+	return false
 }
 
-type writerOnly struct{ io.Writer }
-
-// trySendFile sends src whole when it is known not to be longer than what is missing of the Content-Length.
-func (w *response) trySendFile(src io.Reader) (n int64, ok bool, err error) {
-	limited, isLimited := src.(*io.LimitedReader)
-	if !isLimited || limited.N < minBuffer {
-		return 0, false, nil
-	}
-	if _, isFile := limited.R.(*os.File); !isFile || w.c.tls != nil {
-		return 0, false, nil
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err := w.beforeWrite(0); err != nil || w.x.isHead || !statusAllowsBody(w.x.status) || !w.hasContentType {
-		return 0, false, nil
-	}
-	if w.contentLength < 0 || w.written+limited.N > w.contentLength {
-		return 0, false, nil
-	}
-	if _, err := w.send(nil); err != nil {
-		return 0, true, err
-	}
-	n, err = w.c.io.readFrom(limited)
-	w.written += n
-	w.x.bytesSent += n
-	if err != nil {
-		w.c.writeFailed(err)
-		w.c.blame(w.x)
-	}
-	return n, true, err
+// failed notes that nothing more can be sent. The handler finds its context ended.
+func (w *response) failed(err error) {
+	w.c.writeFailed(err)
+	w.c.blame(w.x)
+	w.h.ctx.clientGone()
 }
 
 // Flush implements [http.Flusher].
@@ -385,27 +219,16 @@ func (w *response) FlushError() error {
 	if w.c.broken != nil {
 		return w.c.broken
 	}
-	if w.contentLength < 0 || w.written < w.contentLength {
+	if w.mayGoOn() {
 		w.c.emitStreamOpened(w.x)
 	}
 	_, err := w.send(nil)
 	return err
 }
 
-// beforeRead sends what the client may be waiting for before the server waits for the client: earlier responses,
-// 100 Continue.
-func (w *response) beforeRead() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c := w.c
-	if !w.done && w.x.head.ExpectContinue && !w.continued && !w.wroteHeader {
-		w.continued = true
-		c.out = append(c.out, "HTTP/1.1 100 Continue\r\n\r\n"...)
-	}
-	if len(c.out) > 0 && !c.flush() {
-		return c.broken
-	}
-	return nil
+// mayGoOn reports whether more of the body may come.
+func (w *response) mayGoOn() bool {
+	return !w.x.isHead && statusAllowsBody(w.x.status) && (w.contentLength < 0 || w.written < w.contentLength)
 }
 
 // finish ends the response when the handler has returned.
@@ -414,9 +237,8 @@ func (w *response) finish(panicked bool) {
 	defer w.mu.Unlock()
 	w.done = true
 	defer w.dropBuffer()
-	if w.hasDeadline {
-		w.c.io.(deadliner).clearUserDeadlines()
-	}
+	w.expected.settle()
+	w.deadlines.end(w.c.io, errHandlerReturned)
 	c, x := w.c, w.x
 	if panicked || w.hijacked || c.broken != nil {
 		return
@@ -451,6 +273,7 @@ func (w *response) tooShort() {
 		w.c.answer(w.x, why)
 		return
 	}
+	w.complete()
 	w.x.failure, w.x.keepAlive, w.c.closing = why, false, true
 }
 
@@ -458,7 +281,7 @@ func (w *response) tooShort() {
 func (w *response) complete() {
 	c, x := w.c, w.x
 	if !x.headSent {
-		w.commit(!w.hasTrailers() || x.head.Minor == 0, w.buf)
+		w.commit(!w.hasTrailers() || x.head.Minor == 0, nil)
 	}
 	if x.isHead || !statusAllowsBody(x.status) {
 		return
@@ -475,24 +298,8 @@ func (w *response) complete() {
 	}
 	if w.chunked {
 		c.out = append(c.out, "0\r\n"...)
-		w.appendTrailers()
+		c.out = w.appendTrailers(c.out)
 		c.out = append(c.out, crlf...)
-	}
-}
-
-func (w *response) appendTrailers() {
-	c := w.c
-	for _, name := range w.trailers {
-		for _, v := range w.header[name] {
-			c.out = http1.AppendField(c.out, name, v)
-		}
-	}
-	for name, values := range w.header {
-		if name, ok := strings.CutPrefix(name, http.TrailerPrefix); ok {
-			for _, v := range values {
-				c.out = http1.AppendField(c.out, name, v)
-			}
-		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package httpcore
 
-import "sync"
+import (
+	"errors"
+	"os"
+	"sync"
+)
 
 // watcher has the connection read ahead while a handler runs, so that the handler's context ends when the client
 // goes away. It starts when the handler wants to know and the body of the request is consumed.
@@ -40,7 +44,11 @@ func (w *watcher) startLocked() {
 	}
 	w.running = true
 	r := w.wanted
-	w.io.watch(func(error) { r.clientGone() })
+	w.io.watch(func(err error) {
+		if !errors.Is(err, os.ErrDeadlineExceeded) { // that would be the handler's own, and no news of the client
+			r.clientGone()
+		}
+	})
 }
 
 // stop ends the watch and returns what was read ahead. The connection's goroutine calls it when the handler is done.
