@@ -34,7 +34,7 @@ func (h *handling) newRequest(text string) *refusal {
 	r.Host = x.request.Host
 	r.RemoteAddr = c.remoteAddr
 	r.TLS = c.tls
-	r.Close = head.Close || head.Minor == 0 && !head.KeepAlive
+	r.Close = !x.persistent()
 	r.Header = makeHeader(text, head)
 	fixPragma(r.Header)
 	switch {
