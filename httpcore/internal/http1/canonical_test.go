@@ -8,13 +8,13 @@ import (
 
 func TestCanonicalName(t *testing.T) {
 	for _, want := range usual {
-		for _, name := range []string{want, strings.ToLower(want), strings.ToUpper(want)} {
+		for _, name := range []string{want, strings.ToLower(want)} {
 			if got, ok := CanonicalName(name); !ok || got != want || got != textproto.CanonicalMIMEHeaderKey(name) {
 				t.Errorf("%q is %q, %v", name, got, ok)
 			}
 		}
 	}
-	for _, name := range []string{"", "x", "x-unusual", "Hos", "Hostt", "Cache\rControl", "Cache Control", "__proto__", "\xff"} {
+	for _, name := range []string{"", "x", "x-unusual", "Hos", "Hostt", "HOST", "Cache-control", "Cache\rControl", "__proto__", "\xff"} {
 		if got, ok := CanonicalName(name); ok {
 			t.Errorf("%q is known as %q", name, got)
 		}
@@ -25,7 +25,7 @@ func TestCanonicalName(t *testing.T) {
 }
 
 func TestCanonicalNameDoesNotAllocate(t *testing.T) {
-	name := []byte("USER-agent")
+	name := []byte("user-agent")
 	if allocs := testing.AllocsPerRun(100, func() {
 		if n, _ := CanonicalName(string(name)); n != "User-Agent" {
 			t.Fatal(n)
@@ -50,7 +50,8 @@ func TestValidFieldName(t *testing.T) {
 
 // FuzzCanonicalName: it agrees with textproto about what it knows.
 func FuzzCanonicalName(f *testing.F) {
-	f.Add("hOsT")
+	f.Add("host")
+	f.Add("HOST")
 	f.Add("x-unusual")
 	f.Fuzz(func(t *testing.T, name string) {
 		if got, ok := CanonicalName(name); ok && got != textproto.CanonicalMIMEHeaderKey(name) {
@@ -59,12 +60,12 @@ func FuzzCanonicalName(f *testing.F) {
 	})
 }
 
-// BenchmarkCanonicalName compares the table with a map of the same names that are written as they mostly come.
+// BenchmarkCanonicalName compares the table with a map of the same names; one of eight is in neither.
 func BenchmarkCanonicalName(b *testing.B) {
 	names := []string{"Host", "User-Agent", "accept", "Accept-Language", "accept-encoding", "Connection", "Sec-Fetch-Mode", "X-Other"}
 	known := map[string]string{}
-	for _, n := range usual {
-		known[n], known[strings.ToLower(n)] = n, n
+	for i, n := range spellings {
+		known[n] = spellings[i&^1]
 	}
 	b.Run("table", func(b *testing.B) {
 		for b.Loop() {

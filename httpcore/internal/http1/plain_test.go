@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -78,13 +79,15 @@ func plainHead(b []byte, lim Limits) (n int, understood string, complete bool) {
 	return 2*empty + size, p.describe(), true
 }
 
+// plain is what plainHead understood.
 type plain struct {
-	method, target, minor, form, authority   string
-	fields                                   [][2]string
-	host, length                             int // index of the field; length of the body
-	tokens                                   map[string]bool
-	chunked, expectation                     bool
-	upgradeProtocol, encodings, trace, hosts string
+	method, target, minor, form             string
+	fields                                  [][2]string
+	host, authority                         string
+	length                                  int
+	chunked, expectation                    bool
+	tokens                                  map[string]bool
+	upgradeProtocol, encodings, traceparent string
 }
 
 func (p *plain) read(lines []string, lim Limits) bool {
@@ -172,10 +175,10 @@ func (p *plain) readFields() bool {
 			p.tokens[strings.ToLower(strings.Trim(item, " \t"))] = true
 		}
 	}
-	p.hosts, p.chunked = last(hosts), len(codings) == 1
+	p.host, p.chunked = last(hosts), len(codings) == 1
 	p.upgradeProtocol, p.encodings = last(p.values("upgrade")), last(p.values("accept-encoding"))
 	if traces := p.values("traceparent"); len(traces) == 1 {
-		p.trace = traces[0]
+		p.traceparent = traces[0]
 	}
 	return true
 }
@@ -184,10 +187,10 @@ func (p *plain) readFields() bool {
 func (p *plain) describe() string {
 	var s strings.Builder
 	q := func(text string) string { return strconv.Quote(unlatin1(text)) }
-	fmt.Fprintf(&s, "%s %s %s form %s host %s authority %s", q(p.method), q(p.target), p.minor, p.form, q(p.hosts), q(p.authority))
+	fmt.Fprintf(&s, "%s %s %s form %s host %s authority %s", q(p.method), q(p.target), p.minor, p.form, q(p.host), q(p.authority))
 	fmt.Fprintf(&s, " length %d chunked %v close %v keep-alive %v upgrade %v continue %v",
 		p.length, p.chunked, p.tokens["close"], p.tokens["keep-alive"], p.tokens["upgrade"], p.expectation)
-	fmt.Fprintf(&s, " %s %s %s", q(p.upgradeProtocol), q(p.encodings), q(p.trace))
+	fmt.Fprintf(&s, " %s %s %s", q(p.upgradeProtocol), q(p.encodings), q(p.traceparent))
 	for _, f := range p.fields {
 		fmt.Fprintf(&s, " %s=%s", q(f[0]), q(f[1]))
 	}
@@ -196,7 +199,7 @@ func (p *plain) describe() string {
 
 var (
 	plainSizeLine = regexp.MustCompile(`^([0-9A-Fa-f]{1,16})(|;` + valueRule + `)$`)
-	errPlain      = fmt.Errorf("refused")
+	errPlain      = errors.New("refused")
 )
 
 // plainChunked is the twin of Chunked: the body and the trailer that b begins with, and how long they are. complete is
@@ -235,6 +238,7 @@ func plainChunked(b []byte, lim Limits) (body, trailer string, n int, complete b
 	return body, trailer, total - left, complete, err
 }
 
+// plainTrailer reads a trailer section; left is how much stands behind it.
 func plainTrailer(s string, lim Limits) (trailer string, left int, complete bool, err error) {
 	var fields []TrailerField
 	text, rest, complete := "", "", false
