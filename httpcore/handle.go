@@ -25,6 +25,7 @@ func (c *conn) serveHandler(x *exchange) {
 	h.response.c, h.response.x, h.response.h, h.response.contentLength = c, x, h, -1
 	if x.head.Chunked || x.head.ContentLength > 0 {
 		h.body = newBody(h)
+		h.response.expected.due.Store(x.head.ExpectContinue)
 	}
 	if err := h.newRequest(text); err != nil {
 		h.ctx.finish()
