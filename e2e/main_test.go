@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -39,35 +38,29 @@ func inWorkDirectory(run func()) error {
 	return goleak.Find()
 }
 
-// program is a Go command that is built when the first test asks for it.
-type program struct {
-	dir, pkg string
-	flags    []string
-	built    func() (string, error)
+// program is a Go command, which is built when the first test asks for it.
+type program func() (path string, err error)
+
+// The programs of the suite.
+var (
+	wirespanProgram  = newProgram("..", "./cmd/wirespan", wirespanEnv, wirespanFlags...)
+	collectorProgram = newProgram(".", "./cmd/collector", nil)
+	jaegerProgram    = newProgram("jaeger", "github.com/jaegertracing/jaeger/cmd/all-in-one", nil)
+)
+
+func newProgram(dir, pkg string, env []string, flags ...string) program {
+	return sync.OnceValues(func() (string, error) {
+		out := filepath.Join(work, filepath.Base(pkg))
+		return out, process.Build(dir, pkg, out, env, flags...)
+	})
 }
 
-// path returns where the program is, and builds it if need be.
-func (p *program) path(t *testing.T) string {
+// path returns where the program is.
+func (p program) path(t *testing.T) string {
 	t.Helper()
-	path, err := p.built()
+	path, err := p()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// The programs of the suite.
-var (
-	wirespanProgram  = newProgram("..", "./cmd/wirespan", raceFlags...)
-	collectorProgram = newProgram(".", "./cmd/collector")
-	jaegerProgram    = newProgram("jaeger", "github.com/jaegertracing/jaeger/cmd/all-in-one")
-)
-
-func newProgram(dir, pkg string, flags ...string) *program {
-	p := &program{dir: dir, pkg: pkg, flags: flags}
-	p.built = sync.OnceValues(func() (string, error) {
-		path := filepath.Join(work, strings.ReplaceAll(filepath.Base(pkg), ".", "_"))
-		return path, process.Build(p.dir, p.pkg, path, p.flags...)
-	})
-	return p
 }

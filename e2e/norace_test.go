@@ -2,4 +2,8 @@
 
 package e2e_test
 
-var raceFlags []string
+// The command is built as it is for the image.
+var (
+	wirespanEnv   = []string{"CGO_ENABLED=0"}
+	wirespanFlags = []string{"-trimpath"}
+)

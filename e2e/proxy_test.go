@@ -50,8 +50,9 @@ func TestProxyAndApplicationShareATrace(t *testing.T) {
 	}
 
 	inner := app.child(t, call, "GET /users/{id}")
-	if !inner.IsServer() || inner.Start().Before(call.Start()) || inner.End().After(outer.End()) {
-		t.Errorf("the application's span %v in the proxy's %v", inner, outer)
+	// Which of them ends first is open: the proxy may have passed the answer on before the application looks at its clock.
+	if !inner.IsServer() || inner.Start().Before(call.Start()) || call.Start().Before(outer.Start()) {
+		t.Errorf("the application's span %v is called by %v of %v", inner, call, outer)
 	}
 	checkAttrs(t, inner, map[string]any{"client.address": "127.0.0.1", "url.query": "q=1"})
 	app.child(t, inner, "load user")

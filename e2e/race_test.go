@@ -2,5 +2,8 @@
 
 package e2e_test
 
-// raceFlags has the command watch for data races whenever the tests do: it says so, and exits with code 66.
-var raceFlags = []string{"-race"}
+// The command watches for data races whenever the tests do: it says so, and exits with code 66.
+var (
+	wirespanEnv   = []string{"CGO_ENABLED=1"}
+	wirespanFlags = []string{"-race"}
+)

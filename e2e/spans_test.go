@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -104,20 +105,18 @@ type absent struct{}
 // checkAttrs compares attributes of s with what is wanted of them.
 func checkAttrs(t *testing.T, s *sink.Span, want map[string]any) {
 	t.Helper()
+	var wrong []string
 	for key, w := range want {
 		got, there := s.Attrs[key]
-		if w == (absent{}) {
-			if there {
-				t.Errorf("%s = %v, want no such attribute", key, got)
-			}
-			continue
-		}
-		if !there || got != w {
-			t.Errorf("%s = %v (%[2]T), want %v (%[3]T)", key, got, w)
+		switch {
+		case w == (absent{}) && there:
+			wrong = append(wrong, fmt.Sprintf("%s = %v, want no such attribute", key, got))
+		case w != (absent{}) && got != w:
+			wrong = append(wrong, fmt.Sprintf("%s = %v (%[2]T), want %v (%[3]T)", key, got, w))
 		}
 	}
-	if t.Failed() {
-		t.Logf("in %v", s)
+	if len(wrong) > 0 {
+		t.Errorf("%s\nin %v", strings.Join(wrong, "\n"), s)
 	}
 }
 

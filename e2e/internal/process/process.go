@@ -96,15 +96,18 @@ func (p *Process) Wait(limit time.Duration) (int, error) {
 	}
 }
 
-// Stop terminates the program, kills it when it does not end, and returns an error unless it ended with exit code 0. It
-// may be called more than once.
+// Stop terminates the program and returns an error unless it ended with exit code 0. It may be called more than once.
 func (p *Process) Stop() error {
 	if err := p.Terminate(); err != nil {
 		return err
 	}
+	return p.Stopped()
+}
+
+// Stopped waits for a program that ends, kills it when it does not, and returns an error unless its exit code is 0.
+func (p *Process) Stopped() error {
 	if _, err := p.Wait(grace); err != nil {
-		_ = p.cmd.Process.Kill() // the error tells more than that of this
-		<-p.done
+		p.Kill()
 		return err
 	}
 	if p.err != nil {
