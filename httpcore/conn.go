@@ -352,7 +352,7 @@ func (c *conn) answered(x *exchange) {
 	c.x = nil
 	if !x.keepAlive || x.failure.code != "" || x.gone != nil {
 		c.closing = true
-		c.linger = c.linger || c.r < c.w || x.persistent()
+		c.linger = c.linger || x.failure.code == "" && x.gone == nil // the client may be sending what nobody will read
 	}
 	if r := reasonFor(x); r != "" {
 		c.reason = r

@@ -177,11 +177,16 @@ func (c *conn) endReason() lifecycle.Reason {
 
 // reasonFor maps the outcome of a request that ends its connection to the connection's reason.
 func reasonFor(x *exchange) lifecycle.Reason {
-	switch x.failure.code {
+	if x.failure.code == "" && x.gone != nil {
+		return lifecycle.ReasonClientDisconnect
+	}
+	return x.failure.ends()
+}
+
+// ends returns for what reason a connection ends with this refusal; "" when there is none.
+func (r *refusal) ends() lifecycle.Reason {
+	switch r.code {
 	case "":
-		if x.gone != nil {
-			return lifecycle.ReasonClientDisconnect
-		}
 		return ""
 	case codeHeadTimeout, codeBodyTimeout, codeBodyRate, codeResponseTimeout:
 		return lifecycle.ReasonTimeout
@@ -192,7 +197,7 @@ func reasonFor(x *exchange) lifecycle.Reason {
 	case codeWriteCanceled:
 		return lifecycle.ReasonDrain
 	}
-	switch x.failure.status {
+	switch r.status {
 	case 413, 414, 431:
 		return lifecycle.ReasonLimit
 	}

@@ -1,6 +1,7 @@
 package httpcore
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/wirespan/wirespan/lifecycle"
@@ -65,6 +66,7 @@ func (c *conn) serveHandler(x *exchange) {
 	if some && !c.closing {
 		if !c.flush() || !h.body.drain() {
 			c.closing = true
+			c.reason = cmp.Or(h.body.failure.ends(), c.reason)
 		}
 		c.linger = c.closing
 	}

@@ -52,13 +52,18 @@ func start(t testing.TB, s *httpcore.Server) *site {
 
 func startOn(t testing.TB, s *httpcore.Server, l net.Listener) *site {
 	t.Helper()
+	return startWith(t, s, l, s.Serve)
+}
+
+func startWith(t testing.TB, s *httpcore.Server, l net.Listener, serve func(net.Listener) error) *site {
+	t.Helper()
 	rec := new(lifecycletest.Recorder)
 	s.Collector = lifecycle.Tee(rec, s.Collector)
 	if s.ErrorLog == nil {
 		s.ErrorLog = log.New(io.Discard, "", 0)
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
+	go func() { served <- serve(l) }()
 	t.Cleanup(func() {
 		_ = s.Close()
 		if err := <-served; err != httpcore.ErrServerClosed {
@@ -137,6 +142,14 @@ func (c *client) eof() {
 	c.t.Helper()
 	if b, err := io.ReadAll(c.r); err != nil || len(b) > 0 {
 		c.t.Fatalf("the connection ended with %q and %v, want a clean end", b, err)
+	}
+}
+
+// eofOrReset checks that the server closes the connection without another byte, if only by a reset.
+func (c *client) eofOrReset() {
+	c.t.Helper()
+	if b, _ := io.ReadAll(c.r); len(b) > 0 {
+		c.t.Fatalf("the connection ended with %q, want nothing", b)
 	}
 }
 

@@ -210,7 +210,7 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 		if err := <-again; err != nil {
 			t.Error(err)
 		}
-		if err := b.Shutdown(t.Context()); err != nil {
+		if err := b.Shutdown(context.Background()); err != nil {
 			t.Error("a third time:", err)
 		}
 	})
@@ -359,7 +359,7 @@ func TestShutdownDoesNotWaitForHijackedConnections(t *testing.T) {
 		b := newBubble(t, s)
 		c := b.dial().send(get("/"))
 		nc := <-hijacked
-		if err := b.Shutdown(t.Context()); err != nil {
+		if err := b.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
 		if err := b.Close(); err != nil {
@@ -391,7 +391,7 @@ func TestRegisterOnShutdownReadsNoField(t *testing.T) {
 			t.Errorf("got %s %q", r.Status, r.body)
 		}
 		b.dial().send("GET / HTTP/1.1\r\nHost: a\r\nAccept: b\r\n\r\n").wantRefusal(431, "max_request_header_count_exceeded")
-		if err := b.Shutdown(t.Context()); err != nil {
+		if err := b.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
 		<-called

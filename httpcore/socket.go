@@ -330,7 +330,7 @@ func (s *socket) clearUserDeadlines() {
 const (
 	lingerTime  = 5 * time.Second
 	lingerQuiet = time.Second
-	lingerBytes = 1 << 20
+	lingerBytes = 32 << 20
 )
 
 // close ends the socket; patiently, when the peer may be sending still.

@@ -1,6 +1,7 @@
 package httpcore_test
 
 import (
+	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,6 +14,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/wirespan/wirespan/httpcore"
 )
 
 var discard = log.New(io.Discard, "", 0)
@@ -55,4 +58,25 @@ func (c certificate) client() *tls.Config {
 	roots := x509.NewCertPool()
 	roots.AddCert(c.Leaf)
 	return &tls.Config{RootCAs: roots, ServerName: "test"}
+}
+
+// startTLS is start with TLS, by the server's own TLSConfig.
+func startTLS(t testing.TB, s *httpcore.Server) *site {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startWith(t, s, l, func(l net.Listener) error { return s.ServeTLS(l, "", "") })
+}
+
+// dialTLS connects and does the handshake.
+func (s *site) dialTLS(config *tls.Config) *client {
+	s.t.Helper()
+	c := s.dial()
+	secure := tls.Client(c.Conn, config)
+	if err := secure.Handshake(); err != nil {
+		s.t.Fatal(err)
+	}
+	return &client{Conn: secure, t: c.t, r: bufio.NewReader(secure)}
 }
