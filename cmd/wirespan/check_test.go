@@ -278,6 +278,16 @@ func TestCheckStatus(t *testing.T) {
 	})
 }
 
+func TestCheckNoReceiver(t *testing.T) {
+	any200 := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"status":"fine"}`)
+	}))
+	defer any200.Close()
+	rejected(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": any200.URL},
+		`answered 200, but what listens there is no OTLP receiver: its answer is application/json`, `set OTEL_EXPORTER_OTLP_ENDPOINT to the collector's address`)
+}
+
 func TestCheckPartialSuccess(t *testing.T) {
 	app := application(t, func(w http.ResponseWriter, _ *http.Request) {
 		body, _ := proto.Marshal(&coltracepb.ExportTraceServiceResponse{

@@ -54,6 +54,9 @@ func (t *otlpTarget) send(ctx context.Context, config *tls.Config, spans []*trac
 	defer cancel()
 	_ = client.Stop(stop) // the upload has been told already
 	u := upload{err: err, http: answer.status, text: answer.text}
+	if err == nil && answer.foreign != "" {
+		u.err = fmt.Errorf("%w: its answer is %s", errNoReceiver, answer.foreign)
+	}
 	var refused interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &refused) {
 		u.grpc, u.text = refused.GRPCStatus().Code(), refused.GRPCStatus().Message()
@@ -63,10 +66,15 @@ func (t *otlpTarget) send(ctx context.Context, config *tls.Config, spans []*trac
 
 // lastAnswer notes what a receiver answered: the official client tells it in the text of its error only.
 type lastAnswer struct {
-	base   http.RoundTripper
-	status int
-	text   string
+	base    http.RoundTripper
+	status  int
+	text    string
+	foreign string // the media type of a 2xx answer that no OTLP receiver gives
 }
+
+// errNoReceiver is for what answers 2xx to everything: OTLP has a receiver answer in the encoding of the request, and the
+// official client does not look.
+var errNoReceiver = errors.New("what listens there is no OTLP receiver")
 
 // maxAnswer is how much of an answer is told.
 const maxAnswer = 300
@@ -78,6 +86,9 @@ func (l *lastAnswer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	l.status = resp.StatusCode
+	if media, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); media != "application/x-protobuf" && resp.StatusCode < 300 {
+		l.foreign = media
+	}
 	if resp.StatusCode >= 300 {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 		l.text = strings.TrimSpace(string(body))

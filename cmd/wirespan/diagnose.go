@@ -105,6 +105,10 @@ func diagnoseStatus(t *otlpTarget, u upload) (diagnosis, bool) {
 	case http.StatusBadRequest:
 		return diagnosis{}, false // also what a TLS port answers to plain text
 	}
+	if errors.Is(u.err, errNoReceiver) {
+		change := fmt.Sprintf("set %s to the collector's address: it takes OTLP over HTTP at port 4318 unless it is told otherwise", t.endpointVariable)
+		return diagnosis{fmt.Sprintf("%s answered %d, but %v", t.hostPort(), u.http, u.err), change}, true
+	}
 	if u.http < 300 {
 		return diagnosis{fmt.Sprintf("%s answered %d, and took the span in part: %v", t.hostPort(), u.http, rootCause(u.err)), "see what the collector's log says"}, true
 	}
