@@ -254,8 +254,10 @@ func (w *response) finish(panicked bool) {
 		}
 		w.writeHeader(http.StatusOK)
 	}
-	if x.status >= 400 && w.h.ctx.gone.Load() {
-		x.gone = errClientGone // what failed, failed because the client had left; it is told all the same
+	if (x.status >= 400 || x.headSent) && w.h.ctx.gone.Load() {
+		// What failed, failed because the client had left, and what was streamed ended for the same reason. A client that
+		// has only shut its side down is told all the same.
+		x.gone = errClientGone
 	}
 	if w.contentLength >= 0 && w.written < w.contentLength && !x.isHead && statusAllowsBody(x.status) {
 		w.tooShort()
