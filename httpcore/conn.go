@@ -327,7 +327,7 @@ func (c *conn) serveSync(x *exchange) (taken bool) {
 
 // readWhole reads on until size bytes of the body are in the buffer; false: it has answered that they did not come.
 func (c *conn) readWhole(x *exchange, size int) bool {
-	x.own(c.buf[c.r-x.headLen : c.r])
+	x.own(c.buf, c.r)
 	waited := int64(0)
 	for c.w-c.r < size {
 		if !c.flush() {

@@ -20,6 +20,7 @@ type exchange struct {
 	phases  lifecycle.Phases
 
 	started   bool // RequestStarted was emitted
+	owned     bool // the strings are no views of the connection's buffer
 	isHead    bool // HEAD: a response without a body
 	keepAlive bool // as far as the request goes
 
@@ -87,11 +88,14 @@ func (x *exchange) view(raw []byte) {
 	x.point(unsafe.String(unsafe.SliceData(raw), len(raw)))
 }
 
-// own makes the request's strings parts of one copy of the head, which is returned.
-func (x *exchange) own(raw []byte) string {
-	text := string(raw)
-	x.point(text)
-	return text
+// own makes the request's strings parts of one copy of the head, which is returned. buf[:r] ends with the head, at least
+// the first time.
+func (x *exchange) own(buf []byte, r int) string {
+	if !x.owned {
+		x.owned = true
+		x.point(string(buf[r-x.headLen : r]))
+	}
+	return x.fields.text
 }
 
 func (x *exchange) point(text string) {

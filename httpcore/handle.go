@@ -20,7 +20,7 @@ type handling struct {
 
 // serveHandler runs the Handler. The body that it leaves is drained.
 func (c *conn) serveHandler(x *exchange) {
-	text := x.own(c.buf[c.r-x.headLen : c.r])
+	text := x.own(c.buf, c.r)
 	h := new(handling)
 	h.ctx.parent, h.ctx.c, h.ctx.x, h.ctx.provider = c.ctx, c, x, c.provider
 	h.response.c, h.response.x, h.response.h, h.response.contentLength = c, x, h, -1
