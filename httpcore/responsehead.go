@@ -15,7 +15,6 @@ func (w *response) writeHeader(status int) {
 	x := w.x
 	x.status = status
 	head := http1.AppendStatusLine(x.responseHead[:0], status)
-	w.announceTrailers()
 	for name, values := range w.header {
 		if !w.takeField(name, values) {
 			continue
@@ -24,7 +23,7 @@ func (w *response) writeHeader(status int) {
 			head = http1.AppendField(head, name, v)
 		}
 	}
-	x.responseHead = head
+	x.responseHead = w.appendAnnouncement(head)
 	if w.expected.settle() {
 		if some, _ := w.h.body.left(); some {
 			x.keepAlive = false // the client may or may not send the body that nobody asked for
@@ -51,10 +50,12 @@ func (w *response) takeField(name string, values []string) bool {
 		w.hasEncoding = len(values) > 0 && values[0] != ""
 	case "Date":
 		w.hasDate = true
+	case "Trailer":
+		return false // appended when it is known to name trailers only
 	case "Connection":
 		return w.takeConnection(values)
 	}
-	return !w.isTrailer(name)
+	return !strings.HasPrefix(name, http.TrailerPrefix)
 }
 
 func (w *response) takeLength(value string) {

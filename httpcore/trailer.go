@@ -9,17 +9,21 @@ import (
 	"github.com/wirespan/wirespan/httpcore/internal/http1"
 )
 
-// announceTrailers notes the names in the Trailer field. What they have as values when the handler returns is sent
-// behind the body; fields that must not come there stay in the head.
-func (w *response) announceTrailers() {
+// appendAnnouncement notes the names that the handler has put into the Trailer field, and announces them. What they have as
+// values when the handler returns is sent behind the body.
+func (w *response) appendAnnouncement(head []byte) []byte {
 	for _, line := range w.header["Trailer"] {
 		for name := range strings.SplitSeq(line, ",") {
 			name = http.CanonicalHeaderKey(textproto.TrimString(name))
-			if name != "" && !forbiddenTrailer(name) && !slices.Contains(w.trailers, name) {
+			if http1.ValidFieldName(name) && !forbiddenTrailer(name) && !slices.Contains(w.trailers, name) {
 				w.trailers = append(w.trailers, name)
 			}
 		}
 	}
+	if len(w.trailers) == 0 {
+		return head
+	}
+	return http1.AppendField(head, "Trailer", strings.Join(w.trailers, ", "))
 }
 
 // forbiddenTrailer has the fields that frame or route a message: they must not come behind its body (RFC 9110, 6.5.1).
@@ -30,11 +34,6 @@ func forbiddenTrailer(name string) bool {
 		return true
 	}
 	return false
-}
-
-// isTrailer reports whether a field of the header is one of the trailer section.
-func (w *response) isTrailer(name string) bool {
-	return len(w.trailers) > 0 && slices.Contains(w.trailers, name) || strings.HasPrefix(name, http.TrailerPrefix)
 }
 
 func (w *response) hasTrailers() bool {
