@@ -35,6 +35,7 @@ type body struct {
 	err      error   // sticky; io.EOF when the body is consumed
 	failure  refusal // why the body cannot be had; the answer, unless the handler gives one
 	closed   bool
+	over     bool // the handler has returned: nothing but drain reads
 
 	wake    sync.Mutex // guards the two below; who holds mu may take it
 	waiting bool       // Read waits for the client
@@ -142,7 +143,7 @@ func (b *body) readSized(p []byte) (int, error) {
 func (b *body) readChunked(p []byte) (int, error) {
 	for len(b.data) == 0 {
 		if b.last {
-			if !b.closed {
+			if !b.over {
 				b.h.setTrailer(b.chunks.Trailer())
 			}
 			return 0, io.EOF
@@ -267,7 +268,7 @@ func (b *body) finish() {
 	b.wake.Lock()
 	b.stopped = false
 	b.wake.Unlock()
-	b.closed = true
+	b.closed, b.over = true, true
 	b.x.received = b.received
 	if b.failure.code != "" {
 		b.c.linger = true
@@ -315,7 +316,7 @@ func (b *body) left() (some, drainable bool) {
 func (b *body) drain() bool {
 	scratch := buffers.get(minBuffer)
 	defer buffers.put(scratch)
-	for left := maxDrain; left > 0; {
+	for left := maxDrain; left >= 0; { // the end of what is just little enough is asked for at 0
 		n, err := b.readLocked(scratch)
 		if err != nil {
 			return err == io.EOF

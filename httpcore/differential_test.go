@@ -116,7 +116,7 @@ func (c exchangeCase) run(t *testing.T, e httpcore.Engine) {
 		t.Fatal("a difference needs a reason, and a reason a difference")
 	}
 	theirs := httptest.NewUnstartedServer(withLast(c.handler))
-	theirs.Config.ErrorLog = discardLog
+	theirs.Config.ErrorLog = discard
 	theirs.Start()
 	defer theirs.Close()
 	ours := start(t, &httpcore.Server{Engine: e, Handler: withLast(c.handler)})

@@ -14,8 +14,6 @@ import (
 	"github.com/wirespan/wirespan/lifecycle/lifecycletest"
 )
 
-var discardLog = log.New(io.Discard, "", 0)
-
 const (
 	getHTTP10      = "GET / HTTP/1.0\r\n\r\n"
 	getHTTP10Alive = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
