@@ -189,20 +189,34 @@ func TestResetInEveryPhase(t *testing.T) {
 	}{
 		"before a byte": {"", nil, "ConnectionOpened ConnectionCompleted"},
 		"in the head":   {"GET / HT", nil, "ConnectionOpened RequestFailed ConnectionCompleted"},
-		"idle": {get("/"), func(_ *testing.T, one *client, _ <-chan string) { one.recv("GET") },
-			"ConnectionOpened RequestStarted ResponseCompleted ConnectionCompleted"},
-		"in the next head": {get("/") + "GE", func(_ *testing.T, one *client, _ <-chan string) { one.recv("GET") },
-			"ConnectionOpened RequestStarted ResponseCompleted RequestFailed ConnectionCompleted"},
-		"in the body": {"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", entered("/read"),
-			"ConnectionOpened RequestStarted RequestFailed ConnectionCompleted"},
-		"in the handler": {get("/watch"), entered("/watch"),
-			"ConnectionOpened RequestStarted ClientDisconnected ConnectionCompleted"},
-		"in the response": {get("/large"), entered("/large"),
-			"ConnectionOpened RequestStarted ClientDisconnected ConnectionCompleted"},
-		"in a stream": {get("/stream"), func(_ *testing.T, one *client, _ <-chan string) { _, _ = one.r.Peek(100) },
-			"ConnectionOpened RequestStarted StreamOpened StreamClosed ClientDisconnected ConnectionCompleted"},
-		"in a body that is drained": {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", func(_ *testing.T, one *client, _ <-chan string) { one.recv("GET") },
-			"ConnectionOpened RequestStarted ResponseCompleted ConnectionCompleted"},
+		"idle": {
+			get("/"), func(_ *testing.T, one *client, _ <-chan string) { one.recv("GET") },
+			"ConnectionOpened RequestStarted ResponseCompleted ConnectionCompleted",
+		},
+		"in the next head": {
+			get("/") + "GE", func(_ *testing.T, one *client, _ <-chan string) { one.recv("GET") },
+			"ConnectionOpened RequestStarted ResponseCompleted RequestFailed ConnectionCompleted",
+		},
+		"in the body": {
+			"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", entered("/read"),
+			"ConnectionOpened RequestStarted RequestFailed ConnectionCompleted",
+		},
+		"in the handler": {
+			get("/watch"), entered("/watch"),
+			"ConnectionOpened RequestStarted ClientDisconnected ConnectionCompleted",
+		},
+		"in the response": {
+			get("/large"), entered("/large"),
+			"ConnectionOpened RequestStarted ClientDisconnected ConnectionCompleted",
+		},
+		"in a stream": {
+			get("/stream"), func(_ *testing.T, one *client, _ <-chan string) { _, _ = one.r.Peek(100) },
+			"ConnectionOpened RequestStarted StreamOpened StreamClosed ClientDisconnected ConnectionCompleted",
+		},
+		"in a body that is drained": {
+			"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", func(_ *testing.T, one *client, _ <-chan string) { one.recv("GET") },
+			"ConnectionOpened RequestStarted ResponseCompleted ConnectionCompleted",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

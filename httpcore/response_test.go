@@ -76,11 +76,13 @@ func TestFraming(t *testing.T) {
 		{name: "flushed", handler: flushed},
 		{name: "declared", handler: sets("Content-Length", "5", "12345")},
 		{name: "declared and long", handler: sets("Content-Length", strconv.Itoa(len(long)), long)},
-		{name: "declared twice", handler: func(w http.ResponseWriter, r *http.Request) {
-			w.Header()["Content-Length"] = []string{"5", "5"}
-			_, _ = io.WriteString(w, "12345")
-		}, differs: func(c *conversation) { c.Answers[0].Header["Content-Length"] = []string{"5"} },
-			why: "a message has one Content-Length"},
+		{
+			name: "declared twice", handler: func(w http.ResponseWriter, r *http.Request) {
+				w.Header()["Content-Length"] = []string{"5", "5"}
+				_, _ = io.WriteString(w, "12345")
+			}, differs: func(c *conversation) { c.Answers[0].Header["Content-Length"] = []string{"5"} },
+			why: "a message has one Content-Length",
+		},
 		{name: "declared, not a number", handler: sets("Content-Length", "many", "12345"), differs: known, why: whyKnown},
 		{name: "declared, negative", handler: sets("Content-Length", "-5", "12345"), differs: known, why: whyKnown},
 		{name: "HTTP/1.0", handler: hello, request: getHTTP10, differs: ownVersion, why: whyOwnVersion},
@@ -95,8 +97,10 @@ func TestFraming(t *testing.T) {
 			c.Answers[0].Header.Set("Content-Type", "text/plain; charset=utf-8")
 		}, why: "identity says nothing about the content"},
 		{name: "Transfer-Encoding: chunked", handler: sets("Transfer-Encoding", "chunked", "12345"), differs: known, why: whyKnown},
-		{name: "Transfer-Encoding: gzip", handler: sets("Transfer-Encoding", "gzip", "12345"), differs: known,
-			why: whyKnown + "; and no client has asked for this coding"},
+		{
+			name: "Transfer-Encoding: gzip", handler: sets("Transfer-Encoding", "gzip", "12345"), differs: known,
+			why: whyKnown + "; and no client has asked for this coding",
+		},
 		{name: "Transfer-Encoding and Content-Length", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Transfer-Encoding", "chunked")
 			sets("Content-Length", "5", "12345")(w, nil)
@@ -177,8 +181,10 @@ func TestConnectionField(t *testing.T) {
 		{name: "keep-alive by the handler", handler: sets("Connection", "keep-alive", "x"), differs: func(c *conversation) {
 			delete(c.Answers[0].Header, "Connection")
 		}, why: "HTTP/1.1 keeps alive without saying so"},
-		{name: "keep-alive by the handler, close by the client", handler: sets("Connection", "keep-alive", "x"),
-			request: "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"},
+		{
+			name: "keep-alive by the handler, close by the client", handler: sets("Connection", "keep-alive", "x"),
+			request: "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+		},
 		{name: "other options by the handler", handler: sets("Connection", "x", "x")},
 	})
 }
@@ -250,23 +256,29 @@ func TestDeclaredLength(t *testing.T) {
 		bodyErr error
 		code    string // of the RequestFailed; "": ResponseCompleted
 	}{
-		{name: "too short", handler: sets("Content-Length", "10", "12345"), status: 500, code: "response_content_length_mismatch",
-			body: "500 Internal Server Error: the handler wrote less than it announced\n"},
+		{
+			name: "too short", handler: sets("Content-Length", "10", "12345"), status: 500, code: "response_content_length_mismatch",
+			body: "500 Internal Server Error: the handler wrote less than it announced\n",
+		},
 		{name: "too short after Flush", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "10")
 			_, _ = io.WriteString(w, "123")
 			w.(http.Flusher).Flush()
 			_, _ = io.WriteString(w, "45")
 		}, status: 200, body: "12345", bodyErr: io.ErrUnexpectedEOF, code: "response_content_length_mismatch"},
-		{name: "nothing at all", handler: sets("Content-Length", "10", ""), status: 500, code: "response_content_length_mismatch",
-			body: "500 Internal Server Error: the handler wrote less than it announced\n"},
-		{name: "too long at once", handler: func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "5")
-			if n, err := io.WriteString(w, "1234567890"); n != 0 || !errors.Is(err, http.ErrContentLength) {
-				t.Errorf("Write returned %d, %v", n, err)
-			}
-		}, status: 500, code: "response_content_length_mismatch",
-			body: "500 Internal Server Error: the handler wrote less than it announced\n"},
+		{
+			name: "nothing at all", handler: sets("Content-Length", "10", ""), status: 500, code: "response_content_length_mismatch",
+			body: "500 Internal Server Error: the handler wrote less than it announced\n",
+		},
+		{
+			name: "too long at once", handler: func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", "5")
+				if n, err := io.WriteString(w, "1234567890"); n != 0 || !errors.Is(err, http.ErrContentLength) {
+					t.Errorf("Write returned %d, %v", n, err)
+				}
+			}, status: 500, code: "response_content_length_mismatch",
+			body: "500 Internal Server Error: the handler wrote less than it announced\n",
+		},
 		{name: "too long in the end", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "5")
 			_, _ = io.WriteString(w, "12345")

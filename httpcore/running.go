@@ -76,7 +76,7 @@ func (s *server) configure(from *Server) {
 // serve accepts from l until it is closed.
 func (s *server) serve(listener net.Listener, config *tls.Config, cert *Certificate) error {
 	l := &onceListener{Listener: listener}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	if !s.addListener(l, cert) {
 		return ErrServerClosed
 	}

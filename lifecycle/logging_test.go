@@ -59,7 +59,8 @@ func TestLoggingFields(t *testing.T) {
 		"RequestFailed":      {"WARN", "request failed", join(outcome, fields{"code": "handler_panic", "error": "cause"})},
 		"ClientDisconnected": {"WARN", "client disconnected", join(outcome, fields{"during_streaming": true, "error": "cause"})},
 		"ConnectionCompleted": {"DEBUG", "connection completed", fields{
-			"requests_served": 2.0, "total_bytes_sent": 24.0, "duration_ms": 1000.0, "reason": "timeout"}},
+			"requests_served": 2.0, "total_bytes_sent": 24.0, "duration_ms": 1000.0, "reason": "timeout",
+		}},
 		"ConnectionRejected": {"WARN", "connection rejected", join(peers, fields{"status": 503.0, "code": "server_draining"})},
 		"TLSHandshakeFailed": {"WARN", "TLS handshake failed", join(peers, fields{"error": "cause"})},
 	}

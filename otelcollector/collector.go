@@ -193,7 +193,7 @@ func (c *Collector) newProvider() trace.TracerProvider {
 // for a sampler that has to be asked.
 func (c *Collector) root(name string, kind trace.SpanKind, attributes func() []attribute.KeyValue) (t lifecycle.TraceContext, extra []attribute.KeyValue) {
 	t.TraceID, t.SpanID, t.Flags = newTraceID(), newSpanID(), flagRandom
-	sampled := false
+	var sampled bool
 	if c.sampler.custom == nil {
 		sampled = c.sampler.rules.root.samples(&t.TraceID)
 	} else {

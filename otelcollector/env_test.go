@@ -77,14 +77,20 @@ func TestResource(t *testing.T) {
 		want          map[attribute.Key]string
 	}{
 		{name: "nothing", want: map[attribute.Key]string{"service.name": "wirespan", "telemetry.sdk.language": "go"}},
-		{name: "OTEL_RESOURCE_ATTRIBUTES", list: "service.name=a,k=v%20w,service.instance.id=7",
-			want: map[attribute.Key]string{"service.name": "a", "k": "v w", "service.instance.id": "7"}},
+		{
+			name: "OTEL_RESOURCE_ATTRIBUTES", list: "service.name=a,k=v%20w,service.instance.id=7",
+			want: map[attribute.Key]string{"service.name": "a", "k": "v w", "service.instance.id": "7"},
+		},
 		{name: "OTEL_SERVICE_NAME", service: "b", list: "service.name=a", want: map[attribute.Key]string{"service.name": "b"}},
 		{name: "configuration", service: "b", list: "k=v", cfg: otelcollector.Config{ServiceName: "c"}, want: map[attribute.Key]string{"service.name": "c", "k": "v"}},
-		{name: "resource", service: "b", cfg: otelcollector.Config{Resource: resource.NewSchemaless(attribute.String("service.name", "d"))},
-			want: map[attribute.Key]string{"service.name": "d", "telemetry.sdk.language": ""}},
-		{name: "resource and name", cfg: otelcollector.Config{ServiceName: "c", Resource: resource.NewSchemaless(attribute.String("service.name", "d"), attribute.String("k", "v"))},
-			want: map[attribute.Key]string{"service.name": "c", "k": "v"}},
+		{
+			name: "resource", service: "b", cfg: otelcollector.Config{Resource: resource.NewSchemaless(attribute.String("service.name", "d"))},
+			want: map[attribute.Key]string{"service.name": "d", "telemetry.sdk.language": ""},
+		},
+		{
+			name: "resource and name", cfg: otelcollector.Config{ServiceName: "c", Resource: resource.NewSchemaless(attribute.String("service.name", "d"), attribute.String("k", "v"))},
+			want: map[attribute.Key]string{"service.name": "c", "k": "v"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("OTEL_SERVICE_NAME", c.service)

@@ -87,79 +87,110 @@ func TestTheContractFinds(t *testing.T) {
 		collector        lifecycle.Collector
 	}{
 		{"nothing wrong with a child", "context", "", provider{ignore, child}},
-		{"nothing wrong with the parent", "context after the outcome", "", provider{ignore,
-			func(parent context.Context, _ *lifecycle.RequestStarted) context.Context { return parent }}},
-		{"a panic", "every event", "does not panic, but with RequestStarted this one did: oops",
+		{"nothing wrong with the parent", "context after the outcome", "", provider{
+			ignore,
+			func(parent context.Context, _ *lifecycle.RequestStarted) context.Context { return parent },
+		}},
+		{
+			"a panic", "every event", "does not panic, but with RequestStarted this one did: oops",
 			lifecycle.CollectorFunc(func(e lifecycle.Event) {
 				if _, ok := e.(*lifecycle.RequestStarted); ok {
 					panic("oops")
 				}
-			})},
-		{"fields taken for granted", "partial events", "does not panic, but with RequestStarted this one did: runtime error",
+			}),
+		},
+		{
+			"fields taken for granted", "partial events", "does not panic, but with RequestStarted this one did: runtime error",
 			lifecycle.CollectorFunc(func(e lifecycle.Event) {
 				if s, ok := e.(*lifecycle.RequestStarted); ok {
 					s.Fields.Get("User-Agent")
 				}
-			})},
-		{"a block", "every event", "does not block, but with ConnectionCompleted this one did",
+			}),
+		},
+		{
+			"a block", "every event", "does not block, but with ConnectionCompleted this one did",
 			lifecycle.CollectorFunc(func(e lifecycle.Event) {
 				if _, ok := e.(*lifecycle.ConnectionCompleted); ok {
 					time.Sleep(time.Hour)
 				}
-			})},
-		{"a changed event", "every event", "changes nothing in a borrowed ResponseCompleted",
+			}),
+		},
+		{
+			"a changed event", "every event", "changes nothing in a borrowed ResponseCompleted",
 			lifecycle.CollectorFunc(func(e lifecycle.Event) {
 				if r, ok := e.(*lifecycle.ResponseCompleted); ok {
 					r.Status++
 				}
-			})},
-		{"a changed header", "many connections at once", "changes nothing in a borrowed RequestStarted",
+			}),
+		},
+		{
+			"a changed header", "many connections at once", "changes nothing in a borrowed RequestStarted",
 			lifecycle.CollectorFunc(func(e lifecycle.Event) {
 				if s, ok := e.(*lifecycle.RequestStarted); ok && s.Fields != nil {
 					s.Fields.(lifecycletest.Fields)[0][1] = "changed"
 				}
-			})},
-		{"a trace written late", "every event", "changes nothing in a borrowed StreamOpened",
+			}),
+		},
+		{
+			"a trace written late", "every event", "changes nothing in a borrowed StreamOpened",
 			lifecycle.CollectorFunc(func(e lifecycle.Event) {
 				if s, ok := e.(*lifecycle.StreamOpened); ok {
 					s.Trace.Flags = 1
 				}
-			})},
-		{"no collector for the connection", "every event", "OpenConnection does not return nil",
-			opener{ignore, func(*lifecycle.ConnectionOpened) lifecycle.Collector { return nil }}},
-		{"a wrapper that hides OpenConnection", "events without their connection", "does not panic, but with ConnectionOpened",
-			opener{func(lifecycle.Event) { panic("oops") }, func(*lifecycle.ConnectionOpened) lifecycle.Collector { return lifecycle.Noop }}},
-		{"no context", "context", "Context does not return nil", provider{ignore,
-			func(context.Context, *lifecycle.RequestStarted) context.Context { return nil }}},
-		{"an unrelated context", "context", "lacks the parent's value", provider{ignore,
-			func(context.Context, *lifecycle.RequestStarted) context.Context { return context.Background() }}},
-		{"a detached context", "context", "does not end with the parent", provider{ignore,
+			}),
+		},
+		{
+			"no collector for the connection", "every event", "OpenConnection does not return nil",
+			opener{ignore, func(*lifecycle.ConnectionOpened) lifecycle.Collector { return nil }},
+		},
+		{
+			"a wrapper that hides OpenConnection", "events without their connection", "does not panic, but with ConnectionOpened",
+			opener{func(lifecycle.Event) { panic("oops") }, func(*lifecycle.ConnectionOpened) lifecycle.Collector { return lifecycle.Noop }},
+		},
+		{"no context", "context", "Context does not return nil", provider{
+			ignore,
+			func(context.Context, *lifecycle.RequestStarted) context.Context { return nil },
+		}},
+		{"an unrelated context", "context", "lacks the parent's value", provider{
+			ignore,
+			func(context.Context, *lifecycle.RequestStarted) context.Context { return context.Background() },
+		}},
+		{"a detached context", "context", "does not end with the parent", provider{
+			ignore,
 			func(parent context.Context, _ *lifecycle.RequestStarted) context.Context {
 				return context.WithoutCancel(parent)
-			}}},
-		{"a cancelled context", "context", "has ended before it", provider{ignore,
+			},
+		}},
+		{"a cancelled context", "context", "has ended before it", provider{
+			ignore,
 			func(parent context.Context, _ *lifecycle.RequestStarted) context.Context {
 				ctx, cancel := context.WithCancel(parent)
 				cancel()
 				return ctx
-			}}},
-		{"another cause", "context after the outcome", "instead of the parent's cause", provider{ignore,
+			},
+		}},
+		{"another cause", "context after the outcome", "instead of the parent's cause", provider{
+			ignore,
 			func(parent context.Context, _ *lifecycle.RequestStarted) context.Context {
 				ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
 				context.AfterFunc(parent, func() { cancel(context.DeadlineExceeded) })
 				return ctx
-			}}},
-		{"a request that is gone", "context after the outcome", "does not panic, but with RequestStarted", provider{ignore,
+			},
+		}},
+		{"a request that is gone", "context after the outcome", "does not panic, but with RequestStarted", provider{
+			ignore,
 			func(parent context.Context, e *lifecycle.RequestStarted) context.Context {
 				e.Fields.Get("traceparent")
 				return parent
-			}}},
+			},
+		}},
 		{"an outcome that panics", "context from another goroutine", "does not panic, but with ResponseCompleted", provider{
 			func(e lifecycle.Event) {
 				if _, ok := e.(*lifecycle.ResponseCompleted); ok {
 					panic("oops")
 				}
-			}, child}},
+			}, child,
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

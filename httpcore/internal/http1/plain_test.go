@@ -241,7 +241,7 @@ func plainChunked(b []byte, lim Limits) (body, trailer string, n int, complete b
 // plainTrailer reads a trailer section; left is how much stands behind it.
 func plainTrailer(s string, lim Limits) (trailer string, left int, complete bool, err error) {
 	var fields []TrailerField
-	text, rest, complete := "", "", false
+	var text, rest string
 	if after, ok := strings.CutPrefix(s, "\r\n"); ok {
 		rest, complete = after, true
 	} else {

@@ -117,8 +117,10 @@ func TestAttributesOfEveryType(t *testing.T) {
 		{"no strings", attribute.StringSliceValue(nil), array()},
 		{"bytes", attribute.ByteSliceValue([]byte{0, 0xff}), &commonpb.AnyValue{Value: &commonpb.AnyValue_BytesValue{BytesValue: []byte{0, 0xff}}}},
 		{"list", list, array(str("a"), num(1), boolean(false))},
-		{"map", attribute.MapValue(attribute.String("k", "v"), attribute.KeyValue{Key: "l", Value: list}),
-			kvlist(kv("k", str("v")), kv("l", array(str("a"), num(1), boolean(false))))},
+		{
+			"map", attribute.MapValue(attribute.String("k", "v"), attribute.KeyValue{Key: "l", Value: list}),
+			kvlist(kv("k", str("v")), kv("l", array(str("a"), num(1), boolean(false)))),
+		},
 		{"nothing", attribute.Value{}, &commonpb.AnyValue{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
