@@ -20,6 +20,9 @@ import (
 	"time"
 )
 
+// resultsFile is what is published: the whole table.
+const resultsFile = "RESULTS.md"
+
 // options are the flags.
 type options struct {
 	rounds      int
@@ -77,7 +80,7 @@ func parse(args []string, stderr io.Writer) (*options, []candidate, error) {
 	fs.IntVar(&o.connections, "connections", 64, "keep-alive connections")
 	fs.DurationVar(&o.delay, "receiver-delay", 0, "how long the receiver of spans waits before it answers, like one that is far away")
 	fs.StringVar(&o.only, "only", "", "measure only the servers whose names contain one of these, with commas between them")
-	fs.StringVar(&o.out, "out", "RESULTS.md", "the file that the table is written to; empty for none")
+	fs.StringVar(&o.out, "out", "", "the file that the table is written to (default "+resultsFile+", or none with -only)")
 	if err := fs.Parse(args); err != nil {
 		return nil, nil, err
 	}
@@ -86,6 +89,9 @@ func parse(args []string, stderr io.Writer) (*options, []candidate, error) {
 	}
 	if o.rounds < 1 || o.duration < time.Second || o.duration%time.Second != 0 || o.warmUp < time.Second || o.warmUp%time.Second != 0 {
 		return nil, nil, errors.New("-rounds, -duration and -warm-up begin at 1, and wrk counts in whole seconds")
+	}
+	if o.out == "" && o.only == "" {
+		o.out = resultsFile
 	}
 	chosen := choose(o.only)
 	if len(chosen) == 0 {
