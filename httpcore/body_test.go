@@ -89,7 +89,7 @@ func TestMaxBytesReader(t *testing.T) {
 			if !errors.As(err, &tooLarge) {
 				t.Errorf("got %v", err)
 			}
-			http.Error(w, "too large", 413)
+			http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 		})})
 		c := s.dial()
 		for range 2 {
@@ -116,8 +116,16 @@ func TestUnreadBody(t *testing.T) {
 				read int64
 				open bool
 			}{
-				{10, 0, true}, {10, 5, true}, {10, 10, true}, {200_000, 0, true}, {200_000, 100_000, true}, {256 << 10, 0, true},
-				{300_000, 0, false}, {300_000, 100_000, true}, {10_000_000, 0, false}, {10_000_000, 5000, false},
+				{10, 0, true},
+				{10, 5, true},
+				{10, 10, true},
+				{200_000, 0, true},
+				{200_000, 100_000, true},
+				{256 << 10, 0, true},
+				{300_000, 0, false},
+				{300_000, 100_000, true},
+				{10_000_000, 0, false},
+				{10_000_000, 5000, false},
 			} {
 				s := start(t, &httpcore.Server{Engine: e, Handler: withLast(readSome(tt.read))})
 				said := converse(t, s.addr, posting(strings.Repeat("b", tt.size), chunked), "POST")

@@ -242,7 +242,7 @@ func TestResponseAfterHijack(t *testing.T) {
 }
 
 // second hijacks again.
-func second(w http.ResponseWriter) (net.Conn, error, bool) { //nolint:revive // the error is what is asked for
+func second(w http.ResponseWriter) (net.Conn, error, bool) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	return conn, err, conn != nil
 }
