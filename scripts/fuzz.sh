@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# fuzz.sh DURATION: runs every fuzz target of the product for so long, one after the other.
+# fuzz.sh HOW_LONG: runs every fuzz target of the product, one after the other; HOW_LONG is as in go test -fuzztime.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-duration=${1:?how long for each target, such as 10s}
+how_long=${1:?how long for each target, such as 10s or 100000x}
 for package in $(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do
 	for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
 		echo "fuzz $package $target"
-		go test -run '^$' -fuzz "^$target\$" -fuzztime "$duration" "$package"
+		go test -run '^$' -fuzz "^$target\$" -fuzztime "$how_long" "$package"
 	done
 done
