@@ -107,8 +107,7 @@ func (s *socket) handshake(config *tls.Config) bool {
 	}
 	var notTLS tls.RecordHeaderError
 	if errors.As(err, &notTLS) && looksLikeHTTP(notTLS.RecordHeader) {
-		_, _ = s.low.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Wirespan-Error: " + codeNotTLS +
-			"\r\nDate: " + c.server.clock.date() + "\r\nConnection: close\r\n\r\nThis port speaks TLS: use https.\n"))
+		s.answerPlainHTTP(string(notTLS.RecordHeader[:]) == "HEAD ")
 		s.linger()
 	}
 	_ = s.low.Close()
@@ -119,6 +118,17 @@ func (s *socket) handshake(config *tls.Config) bool {
 		})
 	}
 	return false
+}
+
+// answerPlainHTTP tells a client that it has taken the port for one without TLS.
+func (s *socket) answerPlainHTTP(isHead bool) {
+	body := "400 Bad Request: this port speaks TLS, use https\n"
+	answer := "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nX-Wirespan-Error: " + codeNotTLS +
+		"\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nDate: " + s.c.server.clock.date() + "\r\nConnection: close\r\n\r\n"
+	if !isHead {
+		answer += body
+	}
+	_, _ = s.low.Write([]byte(answer))
 }
 
 func looksLikeHTTP(b [5]byte) bool {
