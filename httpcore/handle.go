@@ -3,6 +3,7 @@ package httpcore
 import (
 	"cmp"
 	"net/http"
+	"time"
 
 	"github.com/wirespan/wirespan/lifecycle"
 )
@@ -81,6 +82,9 @@ func (c *conn) callHandler(h *handling) (panicked bool) {
 			c.handlerFailed(h, recover())
 		}
 	}()
+	if len(c.out) > 0 {
+		defer time.AfterFunc(quickHandlerNS, h.response.flushHeld).Stop()
+	}
 	if h.request.RequestURI == "*" && h.request.Method == http.MethodOptions {
 		answerOptions(&h.response, h.request)
 	} else {

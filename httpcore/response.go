@@ -199,6 +199,16 @@ func (w *response) flushEarlier() bool {
 	return false
 }
 
+// flushHeld sends the responses to earlier requests that were to leave with this one: its handler is not quick, and may
+// even wait for what the client does when it has them.
+func (w *response) flushHeld() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.done && !w.hijacked {
+		w.flushEarlier()
+	}
+}
+
 // failed notes that nothing more can be sent. The handler finds its context ended.
 func (w *response) failed(err error) {
 	w.c.writeFailed(err)
