@@ -177,6 +177,9 @@ func (c *conn) deadlinePassed() bool {
 func (c *conn) space() []byte {
 	if c.r == c.w {
 		c.r, c.w = 0, 0
+		if len(c.buf) > minBuffer && c.idle.Load() {
+			c.dropBuffer()
+		}
 	}
 	if c.buf == nil {
 		c.buf = buffers.get(minBuffer)
@@ -367,6 +370,8 @@ func (c *conn) answered(x *exchange) {
 const (
 	maxBatch      = 64
 	maxBatchBytes = 64 << 10
+	// maxKeptOut is the largest output buffer that a connection holds on to while it is idle.
+	maxKeptOut = 32 << 10
 	// quickHandlerNS is how fast a handler must have been for its response to wait for the next one.
 	quickHandlerNS = 1_000_000
 )
@@ -393,8 +398,8 @@ func (c *conn) flush() bool {
 		}
 	}
 	c.out = c.out[:0]
-	if cap(c.out) > maxBatchBytes {
-		c.out = nil // an idle connection does not hold on to it
+	if cap(c.out) > maxKeptOut {
+		c.out = nil
 	}
 	if len(c.pending) == 0 {
 		return c.broken == nil

@@ -175,13 +175,17 @@ func (c *conn) writeSync(x *exchange) {
 	c.out = append(c.out, x.responseHead...)
 	switch {
 	case !bodyAllowed || x.isHead:
-	case n > maxBatchBytes:
+	case n > maxCopiedBody:
 		c.sendSync(x, w)
 	default:
 		c.out = append(append(c.out, w.body...), w.text...)
 		x.unsent = int64(n)
 	}
 }
+
+// maxCopiedBody is the largest body of a SyncHandler that is copied, to leave in one piece with its head and the responses
+// around it.
+const maxCopiedBody = 16 << 10
 
 // sendSync sends a body that is too large to be copied, behind what is in c.out.
 func (c *conn) sendSync(x *exchange, w *SyncResponse) {
