@@ -37,7 +37,7 @@ type body struct {
 	closed   bool
 	over     bool // the handler has returned: nothing but drain reads
 
-	wake    sync.Mutex // guards the two below; who holds mu may take it
+	wake    sync.Mutex // guards the two below; mu is held through the wait that they end
 	waiting bool       // Read waits for the client
 	stopped bool       // and must not any longer
 }

@@ -40,7 +40,8 @@ func TestContextOfTheServerAndTheConnection(t *testing.T) {
 				t.Errorf("values %v, %v, %v", ctx.Value(key("base")), ctx.Value(key("conn")), ctx.Value(key("none")))
 			}
 		})
-		s := start(t, &httpcore.Server{Engine: e, Handler: h,
+		s := start(t, &httpcore.Server{
+			Engine: e, Handler: h,
 			BaseContext: func(l net.Listener) context.Context {
 				ctx, cancel := context.WithDeadline(context.WithValue(t.Context(), key("base"), "b"), deadline)
 				t.Cleanup(cancel)
@@ -189,14 +190,16 @@ func TestContextEndsWithItsParent(t *testing.T) {
 	onEngines(t, func(t *testing.T, e httpcore.Engine) {
 		base, cancel := context.WithCancelCause(context.Background())
 		entered := make(chan struct{})
-		s := start(t, &httpcore.Server{Engine: e, BaseContext: func(net.Listener) context.Context { return base },
+		s := start(t, &httpcore.Server{
+			Engine: e, BaseContext: func(net.Listener) context.Context { return base },
 			Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				close(entered)
 				<-r.Context().Done()
 				if !errors.Is(context.Cause(r.Context()), errOwn) {
 					t.Errorf("the cause is %v", context.Cause(r.Context()))
 				}
-			})})
+			}),
+		})
 		c := s.dial().send(get("/"))
 		<-entered
 		cancel(errOwn)
@@ -234,7 +237,8 @@ func TestContextProviderIsAskedLate(t *testing.T) {
 	onEngines(t, func(t *testing.T, e httpcore.Engine) {
 		p := new(provider)
 		contexts := make(chan context.Context, 1)
-		s := start(t, &httpcore.Server{Engine: e, Collector: p,
+		s := start(t, &httpcore.Server{
+			Engine: e, Collector: p,
 			BaseContext: func(net.Listener) context.Context {
 				return context.WithValue(context.Background(), key("span"), "the parent's")
 			},
@@ -255,7 +259,8 @@ func TestContextProviderIsAskedLate(t *testing.T) {
 					}
 				}
 				contexts <- ctx
-			})})
+			}),
+		})
 		c := s.dial()
 		c.send(get("/ask")).recv("GET")
 		if got := (<-contexts).Value(key("span")); got != byte(1) {

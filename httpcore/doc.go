@@ -17,14 +17,14 @@
 // A request is an exchange (exchange.go) from the first byte of its head to the one place where it ends: conn.flush
 // hands the response to the kernel, and conn.finish records the outcome, whatever it was. Answers that the server makes
 // by itself (answer.go) go the same way. Pipelined responses wait for each other in conn.out, with their exchanges in
-// conn.pending, and leave in one write.
+// conn.pending, and leave in one write; a handler that is not quick does not hold them back.
 //
 // # What a handler is given
 //
-// One allocation, handling (handle.go), holds the context, the ResponseWriter and the body of one request. It is never
-// reused, so a handler may keep the request, and a goroutine that outlives its handler finds a ResponseWriter that
-// says so instead of the next request's. The context costs nothing until it is asked: the first Done makes the
-// connection watch for the client's end, the first Value asks the collector for the active span.
+// One allocation, handling (handle.go), holds the context and the ResponseWriter of one request; a body, where there is
+// one, is another. They are never reused, so a handler may keep the request, and a goroutine that outlives its handler
+// finds a ResponseWriter that says so instead of the next request's. The context costs nothing until it is asked: the
+// first Done makes the connection watch for the client's end, the first Value asks the collector for the active span.
 //
 // A [SyncHandler] is given views of the connection's buffers instead, and allocates nothing.
 //
@@ -37,5 +37,7 @@
 //
 // # Locks
 //
-// The order is body.mu, response.mu, requestContext.mu, watcher.mu; and server.mu, worker.mu; lowConn.mu is innermost.
+// The order is response.mu, body.mu, expectation.mu, requestContext.mu, watcher.mu; and server.mu, worker.mu; deadlines.mu
+// and body.wake come last but for lowConn.mu, which is innermost. Nothing that reads the body takes response.mu: a Write
+// that waits for the client holds it, and the client may be waiting for its body to be read.
 package httpcore

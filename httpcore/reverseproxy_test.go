@@ -107,7 +107,7 @@ func TestReverseProxyPassesInformationalResponses(t *testing.T) {
 // A backend may answer while the client still sends; the proxy must not wait for the rest of a body that nobody wants.
 func TestReverseProxyEarlyResponse(t *testing.T) {
 	onEngines(t, func(t *testing.T, e httpcore.Engine) {
-		c := newChain(t, e, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 403) })
+		c := newChain(t, e, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) })
 		for range 20 {
 			body, more := io.Pipe()
 			go func() { _, _ = more.Write([]byte("a beginning")) }()
