@@ -22,6 +22,9 @@ const userTimeout = 30 * time.Second
 // listen binds addr: "host:port", where port 0 is any free one, or "unix:/path". Where the system can share a TCP address
 // among several sockets, it returns a *groupListener of so many; else one listener.
 func listen(ctx context.Context, addr string, sockets int) (net.Listener, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // some look-ups succeed even so
+	}
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		return listenUnix(ctx, path)
 	}
