@@ -212,7 +212,7 @@ func (c *conn) dropBuffer() {
 	c.buf = nil
 }
 
-// fed takes what a Read into space returned, and says whether the connection lives on.
+// fed takes what a Read into space returned.
 func (c *conn) fed(n int, err error) {
 	if n > 0 {
 		c.w += n
