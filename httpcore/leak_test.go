@@ -37,17 +37,17 @@ type resources struct {
 func measure(t testing.TB) resources { return resources{openFiles(t), runtime.NumGoroutine(), heap()} }
 
 // backTo waits until descriptors and goroutines are back where they were, and compares the memory.
-func (before resources) backTo(t testing.TB, growth uint64) {
+func (r resources) backTo(t testing.TB, growth uint64) {
 	t.Helper()
 	var now resources
 	eventually(t, func() string {
-		return "left open: " + now.since(before)
+		return "left open: " + now.since(r)
 	}, func() bool {
 		now = resources{openFiles(t), runtime.NumGoroutine(), 0}
-		return now.files <= before.files && now.goroutines <= before.goroutines
+		return now.files <= r.files && now.goroutines <= r.goroutines
 	})
-	if now := heap(); now > before.heap+growth {
-		t.Errorf("the heap grew by %d KiB", (now-before.heap)>>10)
+	if now := heap(); now > r.heap+growth {
+		t.Errorf("the heap grew by %d KiB", (now-r.heap)>>10)
 	}
 }
 
