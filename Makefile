@@ -32,6 +32,7 @@ bench:
 	cd bench && go run . $(ARGS)
 
 e2e:
+	scripts/setup.sh curl
 	cd e2e && go test -count=1 -timeout 20m ./...
 
 # FUZZTIME may be a duration, such as 10m, too. By default it is a count: when go test runs out of time in the middle of an

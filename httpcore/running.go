@@ -31,7 +31,7 @@ type server struct {
 
 	mu         sync.Mutex
 	listeners  map[net.Listener]struct{}
-	certs      map[*Certificate]struct{}
+	certs      map[*Certificate]string // with the error that was logged last of each
 	ticking    bool
 	onShutdown []func()
 	refused    map[net.Conn]struct{} // connections that are being told that there are too many
@@ -50,7 +50,7 @@ type worker struct {
 func newServer() *server {
 	s := &server{
 		listeners: make(map[net.Listener]struct{}),
-		certs:     make(map[*Certificate]struct{}),
+		certs:     make(map[*Certificate]string),
 		refused:   make(map[net.Conn]struct{}),
 		stop:      make(chan struct{}),
 	}
@@ -204,7 +204,7 @@ func (s *server) addListener(l net.Listener, cert *Certificate) bool {
 	}
 	s.listeners[l] = struct{}{}
 	if cert != nil {
-		s.certs[cert] = struct{}{}
+		s.certs[cert] = ""
 	}
 	s.tickLocked()
 	return true

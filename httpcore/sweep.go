@@ -1,6 +1,7 @@
 package httpcore
 
 import (
+	"maps"
 	"sync/atomic"
 	"time"
 )
@@ -65,19 +66,27 @@ func past(deadline *atomic.Int64, now int64) bool {
 	return d != 0 && now >= d
 }
 
+// reloadCertificates logs what fails once, not for as long as it fails. Only the ticking goroutine calls it.
 func (s *server) reloadCertificates() {
 	s.mu.Lock()
-	certs := make([]*Certificate, 0, len(s.certs))
-	for c := range s.certs {
-		certs = append(certs, c)
-	}
+	certs := maps.Clone(s.certs)
 	s.mu.Unlock()
-	for _, c := range certs {
-		switch changed, err := c.Reload(); {
-		case err != nil:
-			s.set.errorLog.Printf("http: the certificate was not reloaded: %v", err)
+	for c, logged := range certs {
+		failed := ""
+		changed, err := c.Reload()
+		if err != nil {
+			failed = err.Error()
+		}
+		switch {
 		case changed:
 			s.set.errorLog.Print("http: the certificate was reloaded")
+		case failed != "" && failed != logged:
+			s.set.errorLog.Printf("http: the certificate was not reloaded: %s", failed)
 		}
+		s.mu.Lock()
+		if _, ok := s.certs[c]; ok {
+			s.certs[c] = failed
+		}
+		s.mu.Unlock()
 	}
 }
