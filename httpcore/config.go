@@ -18,6 +18,7 @@ type settings struct {
 	handler   http.Handler
 	sync      SyncHandler
 	collector lifecycle.Collector // nil when nobody listens
+	engine    Engine
 	workers   int
 
 	readHeaderTimeout, readTimeout, writeTimeout, idleTimeout int64 // nanoseconds; 0 is none
@@ -37,6 +38,7 @@ func (s *Server) settings() *settings {
 		handler:           s.Handler,
 		sync:              s.Sync,
 		collector:         s.Collector,
+		engine:            s.Engine,
 		workers:           s.Workers,
 		readHeaderTimeout: timeout(s.ReadHeaderTimeout, 10*time.Second),
 		readTimeout:       timeout(s.ReadTimeout, 30*time.Second),

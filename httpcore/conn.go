@@ -91,6 +91,18 @@ type conn struct {
 	unwanted atomic.Bool
 }
 
+// newConn makes a connection that has just been accepted.
+func newConn(s *server, w *worker) *conn {
+	return &conn{
+		server:     s,
+		set:        s.set,
+		worker:     w,
+		id:         lifecycle.NextConnectionID(),
+		acceptedNS: lifecycle.MonotonicNS(),
+		collector:  s.set.collector,
+	}
+}
+
 // step is what a connection wants next.
 type step int
 
@@ -204,6 +216,18 @@ func (c *conn) grow() {
 	c.r, c.w = 0, unread
 }
 
+// rest gives the buffers back while the connection waits for the next request.
+func (c *conn) rest() {
+	if c.r == c.w && c.buf != nil {
+		c.r, c.w = 0, 0
+		c.dropBuffer()
+	}
+	if c.out != nil {
+		buffers.put(c.out[:cap(c.out)])
+		c.out = nil
+	}
+}
+
 // dropBuffer gives the input buffer back, unless strings of a request may still look into it.
 func (c *conn) dropBuffer() {
 	if c.x == nil || !c.x.started {
@@ -212,11 +236,11 @@ func (c *conn) dropBuffer() {
 	c.buf = nil
 }
 
-// fed takes what a Read into space returned.
-func (c *conn) fed(n int, err error) {
+// fed takes what a Read into space returned, and when its bytes could be read.
+func (c *conn) fed(n int, readableNS int64, err error) {
 	if n > 0 {
 		c.w += n
-		c.receivedNS = c.clock()
+		c.receivedNS = max(readableNS, c.idleSince)
 		return
 	}
 	switch {
@@ -271,6 +295,9 @@ func (c *conn) begin(n int) {
 	x := c.x
 	c.idle.Store(false)
 	c.deadline.Store(0)
+	if c.out == nil {
+		c.out = buffers.get(minBuffer)[:0]
+	}
 	raw := c.buf[c.r : c.r+n]
 	c.r += n
 	x.headLen = n

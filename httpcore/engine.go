@@ -1,6 +1,12 @@
 package httpcore
 
-import "fmt"
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+)
 
 // Engine says how connections wait for bytes.
 type Engine int
@@ -33,4 +39,40 @@ func ParseEngine(name string) (Engine, error) {
 		}
 	}
 	return 0, fmt.Errorf("engine %q is not known: allowed are auto, epoll and goroutine", name)
+}
+
+// engine is an Engine at work, for one Serve.
+type engine interface {
+	// acceptor returns what accepts from l; ctx is the context of its connections.
+	acceptor(ctx context.Context, l net.Listener) (acceptor, error)
+	// release is called when Serve returns. Connections may outlast it.
+	release()
+}
+
+// acceptor accepts connections. It belongs to one goroutine.
+type acceptor interface {
+	// accept waits for one connection and starts its life at the worker that to returns.
+	accept(to func() *worker) error
+	// look ends accept if the listener was closed. Any goroutine may call it, also when accept is over.
+	look()
+	// close is called when accept is not called any longer.
+	close()
+}
+
+var (
+	errNoEpoll    = errors.New("httpcore: the epoll engine serves TCP and Unix listeners on Linux only: use EngineAuto or EngineGoroutine")
+	errNoEpollTLS = errors.New("httpcore: the epoll engine does not serve TLS: use EngineAuto or EngineGoroutine")
+)
+
+// engineFor returns the engine that is to serve l.
+func (s *server) engineFor(l net.Listener, config *tls.Config) (engine, error) {
+	switch {
+	case s.set.engine == EngineEpoll && config != nil:
+		return nil, errNoEpollTLS
+	case s.set.engine == EngineEpoll && !canPoll(l):
+		return nil, errNoEpoll
+	case s.set.engine == EngineGoroutine, config != nil, !canPoll(l):
+		return &goroutineEngine{server: s, config: config}, nil
+	}
+	return s.useEpoll()
 }

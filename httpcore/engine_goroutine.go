@@ -14,18 +14,48 @@ import (
 
 // The goroutine engine: each connection has a goroutine that reads, feeds the state machine and runs the handlers.
 
+// goroutineEngine is the goroutine engine of one Serve.
+type goroutineEngine struct {
+	server *server
+	config *tls.Config // nil: no TLS
+}
+
+// goroutineSource accepts from one listener.
+type goroutineSource struct {
+	*goroutineEngine
+	ctx context.Context
+	l   net.Listener
+}
+
+// acceptor implements [engine].
+func (e *goroutineEngine) acceptor(ctx context.Context, l net.Listener) (acceptor, error) {
+	return &goroutineSource{goroutineEngine: e, ctx: ctx, l: l}, nil
+}
+
+// release implements [engine].
+func (e *goroutineEngine) release() {}
+
+// accept implements [acceptor].
+func (g *goroutineSource) accept(to func() *worker) error {
+	nc, err := g.l.Accept()
+	if err != nil {
+		return err
+	}
+	g.server.take(g.ctx, nc, to(), g.config)
+	return nil
+}
+
+// look implements [acceptor]: Accept ends by itself.
+func (g *goroutineSource) look() {}
+
+// close implements [acceptor].
+func (g *goroutineSource) close() {}
+
 // take starts the life of an accepted connection.
 func (s *server) take(ctx context.Context, nc net.Conn, w *worker, config *tls.Config) {
 	tuneConn(nc)
-	c := &conn{
-		server:     s,
-		set:        s.set,
-		worker:     w,
-		id:         lifecycle.NextConnectionID(),
-		acceptedNS: lifecycle.MonotonicNS(),
-		collector:  s.set.collector,
-	}
-	c.peers, c.remoteAddr = peersOf(nc)
+	c := newConn(s, w)
+	c.peers, c.remoteAddr = peersOf(nc.RemoteAddr(), nc.LocalAddr())
 	so := newSocket(c, nc)
 	c.io, c.watcher.io, c.hijackable = so, so, so
 	if ok, code := s.enter(c); !ok {
@@ -61,7 +91,8 @@ func (s *socket) loop() {
 			if !c.flush() {
 				return
 			}
-			c.fed(s.fill())
+			n, err := s.Read(c.space())
+			c.fed(n, c.clock(), err)
 		case stepServe:
 			c.serve()
 			if c.hijacked {
@@ -71,11 +102,6 @@ func (s *socket) loop() {
 			return
 		}
 	}
-}
-
-func (s *socket) fill() (int, error) {
-	n, err := s.Read(s.c.space())
-	return n, err
 }
 
 // finish ends the connection, also when a handler has ended its goroutine.
@@ -148,16 +174,21 @@ func (s *server) refuseConn(c *conn, nc net.Conn, code string, secure bool) {
 	if secure || !s.mayTell(nc) {
 		status = 0
 	}
-	if c.collector != nil {
-		c.collector.Record(&lifecycle.ConnectionRejected{
-			Stamp: c.stamp(lifecycle.MonotonicNS()), Peers: c.peers, Status: status, Code: code,
-		})
-	}
+	s.emitRejected(c, status, code)
 	if status == 0 {
 		_ = nc.Close()
 		return
 	}
 	go s.tell(nc, code)
+}
+
+func (s *server) emitRejected(c *conn, status int, code string) {
+	if c.collector == nil {
+		return
+	}
+	c.collector.Record(&lifecycle.ConnectionRejected{
+		Stamp: c.stamp(lifecycle.MonotonicNS()), Peers: c.peers, Status: status, Code: code,
+	})
 }
 
 // mayTell notes a connection that is refused; false: it is to be closed without a word.
@@ -194,9 +225,9 @@ var refusedReason = map[string]string{
 }
 
 // peersOf names the two ends, and the peer as http.Request.RemoteAddr has it.
-func peersOf(nc net.Conn) (p lifecycle.Peers, remote string) {
+func peersOf(far, near net.Addr) (p lifecycle.Peers, remote string) {
 	p.Network = "tcp"
-	switch a := nc.RemoteAddr().(type) {
+	switch a := far.(type) {
 	case *net.TCPAddr:
 		ip := a.AddrPort().Addr().Unmap()
 		p.ClientAddr, p.ClientPort = ip.String(), a.Port
@@ -208,7 +239,7 @@ func peersOf(nc net.Conn) (p lifecycle.Peers, remote string) {
 	default:
 		p.Network, p.ClientAddr, remote = a.Network(), "unknown", a.String()
 	}
-	switch a := nc.LocalAddr().(type) {
+	switch a := near.(type) {
 	case *net.TCPAddr:
 		p.ServerAddr, p.ServerPort = a.AddrPort().Addr().Unmap().String(), a.Port
 	case nil:

@@ -16,8 +16,9 @@ import (
 
 // hijackable is the part of an engine's stream that can leave the engine as a net.Conn.
 type hijackable interface {
-	// detach takes the connection from the engine: no deadline, no watch, nothing that interrupts it.
-	detach() net.Conn
+	// detach takes the connection from the engine: no deadline, no watch, nothing that interrupts it. When it fails, the
+	// connection is the engine's still.
+	detach() (net.Conn, error)
 }
 
 // Hijack implements [http.Hijacker]. The connection leaves the engine; the request lasts until it is closed.
@@ -45,11 +46,15 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	w.expected.settle()
 	w.deadlines.end(c.io, http.ErrHijacked)
 	c.unread(c.watcher.stop())
+	nc, err := c.hijackable.detach()
+	if err != nil {
+		return nil, nil, err
+	}
 	w.hijacked, c.hijacked = true, true
 	c.emitStreamOpened(w.x)
 	leftover := append([]byte(nil), c.buf[c.r:c.w]...)
 	c.r = c.w
-	conn := &hijackedConn{Conn: c.hijackable.detach(), c: c, x: w.x, headDone: w.wroteHeader}
+	conn := &hijackedConn{Conn: nc, c: c, x: w.x, headDone: w.wroteHeader}
 	w.h.hijacked = conn
 	conn.received.Store(int64(len(leftover)))
 	c.server.leave(c)

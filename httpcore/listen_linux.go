@@ -40,6 +40,24 @@ func tuneConn(c net.Conn) {
 	})
 }
 
+// tuneListener sets on a listening TCP socket what is needed of the connections, which take it over: TCP_NODELAY, and what
+// tuneConn and keepAlive set. Those that package net accepts have it from there.
+func tuneListener(c syscall.RawConn) {
+	_ = control(c, func(fd int) error { // connections that lack it work, too
+		for _, o := range [...]struct{ level, name, value int }{
+			{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+			{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds())},
+			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle.Seconds())},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval.Seconds())},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count},
+		} {
+			_ = unix.SetsockoptInt(fd, o.level, o.name, o.value)
+		}
+		return nil
+	})
+}
+
 func control(c syscall.RawConn, f func(fd int) error) error {
 	var err error
 	if e := c.Control(func(fd uintptr) { err = f(int(fd)) }); e != nil {

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 // engines are the engines that every test of the server runs on.
-var engines = []httpcore.Engine{httpcore.EngineGoroutine}
+var engines = []httpcore.Engine{httpcore.EngineGoroutine, httpcore.EngineEpoll}
 
 // onEngines runs f once for each engine.
 func onEngines(t *testing.T, f func(t *testing.T, e httpcore.Engine)) {

@@ -49,3 +49,68 @@ func (c *conn) readPaced(p []byte, received int64, waited *int64) (n int, late *
 	}
 	return 0, late, err
 }
+
+// writeMeter bounds one write: it must make progress every writeTimeout, and after a grace of five seconds as much in all as
+// minRate asks. The zero value is a write that has not had to wait.
+type writeMeter struct {
+	begun       bool
+	start, last int64
+	n           int64
+	verdict     error
+}
+
+// begin is called when the write waits for its client, and sets the deadline of that.
+func (m *writeMeter) begin(c *conn) {
+	if !m.begun {
+		m.begun = true
+		m.start = c.server.clock.after(0)
+		m.last = m.start
+	}
+	c.writeDeadline.Store(m.deadline(c))
+}
+
+// deadline returns until when there must be progress; 0: there is no limit.
+func (m *writeMeter) deadline(c *conn) int64 {
+	if c.set.writeTimeout == 0 {
+		return 0
+	}
+	return min(m.last+c.set.writeTimeout, m.start+allowance(m.n))
+}
+
+// progress notes that n more bytes have been taken.
+func (m *writeMeter) progress(c *conn, n int) {
+	if n > 0 {
+		m.n += int64(n)
+		m.last = max(m.last, c.server.clock.coarse())
+	}
+}
+
+// late reports whether the write has waited for too long, with the verdict, and sets the next deadline otherwise.
+func (m *writeMeter) late(c *conn) bool {
+	now, d := c.server.clock.coarse(), m.deadline(c)
+	switch {
+	case d == 0 || now < d:
+		c.writeDeadline.Store(d)
+		return false
+	case now >= m.last+c.set.writeTimeout:
+		m.verdict = errWriteTimeout
+	default:
+		m.verdict = errWriteRate
+	}
+	m.done(c)
+	return true
+}
+
+// done is called when nothing is waited for any longer.
+func (m *writeMeter) done(c *conn) {
+	if m.begun {
+		c.writeDeadline.Store(0)
+	}
+}
+
+func (m *writeMeter) result(err error) error {
+	if m.verdict != nil {
+		return m.verdict
+	}
+	return err
+}

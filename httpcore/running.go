@@ -30,7 +30,9 @@ type server struct {
 	open     atomic.Int64
 
 	mu         sync.Mutex
+	epoll      *epollEngine // the latest one; nil before the first
 	listeners  map[net.Listener]struct{}
+	acceptors  map[acceptor]struct{}
 	certs      map[*Certificate]string // with the error that was logged last of each
 	ticking    bool
 	onShutdown []func()
@@ -50,6 +52,7 @@ type worker struct {
 func newServer() *server {
 	s := &server{
 		listeners: make(map[net.Listener]struct{}),
+		acceptors: make(map[acceptor]struct{}),
 		certs:     make(map[*Certificate]string),
 		refused:   make(map[net.Conn]struct{}),
 		stop:      make(chan struct{}),
@@ -89,7 +92,12 @@ func (s *server) serve(listener net.Listener, config *tls.Config, cert *Certific
 		}
 	}
 	ctx = context.WithValue(ctx, http.ServerContextKey, s.facade)
-	return s.accept(ctx, l, config)
+	e, err := s.engineFor(listener, config)
+	if err != nil {
+		return err
+	}
+	defer e.release()
+	return s.accept(ctx, l, e)
 }
 
 // onceListener lets Serve, Shutdown and Close all close it.
@@ -105,16 +113,17 @@ func (l *onceListener) Close() error {
 }
 
 // accept runs one loop for each socket of the listener, and returns when they all have ended.
-func (s *server) accept(ctx context.Context, l *onceListener, config *tls.Config) error {
+func (s *server) accept(ctx context.Context, l *onceListener, e engine) error {
 	group, ok := l.Listener.(*groupListener)
 	if !ok {
-		return s.acceptLoop(ctx, l, nil, config)
+		return s.acceptFrom(ctx, l.Listener, e, s.leastBusy)
 	}
 	members := group.members()
 	results := make(chan error, len(members))
 	for i, m := range members {
+		w := s.workers[i%len(s.workers)]
 		go func() {
-			results <- s.acceptLoop(ctx, m, s.workers[i%len(s.workers)], config)
+			results <- s.acceptFrom(ctx, m, e, func() *worker { return w })
 			_ = l.Close() // the group lives and dies together
 		}()
 	}
@@ -141,33 +150,35 @@ const (
 	maxAcceptPause = time.Second
 )
 
-// acceptLoop accepts for one worker, or for the least busy one when w is nil.
-func (s *server) acceptLoop(ctx context.Context, l net.Listener, w *worker, config *tls.Config) error {
+// acceptFrom accepts until that fails; to chooses the worker of each connection.
+func (s *server) acceptFrom(ctx context.Context, l net.Listener, e engine, to func() *worker) error {
+	a, err := e.acceptor(ctx, l)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	s.addAcceptor(a)
+	defer s.removeAcceptor(a)
 	pause := time.Duration(0)
 	for {
-		nc, err := l.Accept()
-		if err != nil {
-			if s.draining.Load() {
-				return ErrServerClosed
-			}
-			if !temporary(err) {
-				return err
-			}
-			pause = min(max(2*pause, minAcceptPause), maxAcceptPause)
-			s.set.errorLog.Printf("http: accept: %v; trying again in %v", err, pause)
-			select {
-			case <-time.After(pause):
-				continue
-			case <-s.stop:
-				return ErrServerClosed
-			}
+		err := a.accept(to)
+		if err == nil {
+			pause = 0
+			continue
 		}
-		pause = 0
-		to := w
-		if to == nil {
-			to = s.leastBusy()
+		if s.draining.Load() {
+			return ErrServerClosed
 		}
-		s.take(ctx, nc, to, config)
+		if !temporary(err) {
+			return err
+		}
+		pause = min(max(2*pause, minAcceptPause), maxAcceptPause)
+		s.set.errorLog.Printf("http: accept: %v; trying again in %v", err, pause)
+		select {
+		case <-time.After(pause):
+		case <-s.stop:
+			return ErrServerClosed
+		}
 	}
 }
 
@@ -215,6 +226,26 @@ func (s *server) removeListener(l net.Listener, cert *Certificate) {
 	defer s.mu.Unlock()
 	delete(s.listeners, l)
 	delete(s.certs, cert)
+}
+
+func (s *server) addAcceptor(a acceptor) {
+	s.mu.Lock()
+	s.acceptors[a] = struct{}{}
+	s.mu.Unlock()
+	a.look() // the listener may be closed already
+}
+
+func (s *server) removeAcceptor(a acceptor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.acceptors, a)
+}
+
+// lookLocked has every acceptor look whether its listener was closed: by the server, or by whoever made it.
+func (s *server) lookLocked() {
+	for a := range s.acceptors {
+		a.look()
+	}
 }
 
 // enter registers a connection; false: there are too many, or none are wanted.
@@ -336,6 +367,7 @@ func (s *server) closeListenersLocked() error {
 			err = e
 		}
 	}
+	s.lookLocked()
 	return err
 }
 

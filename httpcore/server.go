@@ -117,9 +117,6 @@ func (s *Server) Listen() (net.Listener, error) {
 }
 
 func (s *Server) listen(addr string) (net.Listener, error) {
-	if err := s.checkEngine(); err != nil {
-		return nil, err
-	}
 	return listen(context.Background(), addr, s.settings().workers)
 }
 
@@ -158,20 +155,9 @@ func (s *Server) tlsConfig(certFile, keyFile string) (*tls.Config, *Certificate,
 }
 
 func (s *Server) serve(l net.Listener, config *tls.Config, cert *Certificate) error {
-	if err := s.checkEngine(); err != nil {
-		_ = l.Close()
-		return err
-	}
 	running := s.state()
 	running.configure(s)
 	return running.serve(l, config, cert)
-}
-
-func (s *Server) checkEngine() error {
-	if s.Engine == EngineEpoll {
-		return errors.New("httpcore: the epoll engine is not part of this version: use EngineAuto or EngineGoroutine")
-	}
-	return nil
 }
 
 func (s *Server) state() *server {

@@ -154,62 +154,26 @@ func (l *lowConn) SetWriteDeadline(t time.Time) error {
 	return l.Conn.SetWriteDeadline(t)
 }
 
-// writeMeter bounds one write: it must make progress every writeTimeout, and after a grace of five seconds as
-// much in all as minRate asks.
-type writeMeter struct {
-	start, last int64
-	n           int64
-	timeout     int64
-	verdict     error
-}
-
-func (l *lowConn) startWrite() writeMeter {
-	now := l.c.server.clock.after(0)
-	m := writeMeter{start: now, last: now, timeout: l.c.set.writeTimeout}
-	l.c.writeDeadline.Store(m.deadline())
+func (l *lowConn) startWrite() (m writeMeter) {
+	m.begin(l.c)
 	return m
-}
-
-func (m *writeMeter) deadline() int64 {
-	if m.timeout == 0 {
-		return 0
-	}
-	return min(m.last+m.timeout, m.start+allowance(m.n))
-}
-
-func (m *writeMeter) result(err error) error {
-	if m.verdict != nil {
-		return m.verdict
-	}
-	return err
 }
 
 // retry takes the result of a write, and reports whether it was interrupted within its limits.
 func (l *lowConn) retry(m *writeMeter, n int, err error) bool {
 	if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
-		l.c.writeDeadline.Store(0)
+		m.done(l.c)
 		return false
 	}
-	now := l.c.server.clock.coarse()
-	if n > 0 {
-		m.n += int64(n)
-		m.last = now
-	}
+	m.progress(l.c, n)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch d := m.deadline(); {
-	case passed(l.userWrite):
-	case d != 0 && now >= m.last+m.timeout:
-		m.verdict = errWriteTimeout
-	case d != 0 && now >= d:
-		m.verdict = errWriteRate
-	default:
-		l.c.writeDeadline.Store(d)
-		_ = l.Conn.SetWriteDeadline(l.userWrite)
-		return true
+	if passed(l.userWrite) || m.late(l.c) {
+		m.done(l.c)
+		return false
 	}
-	l.c.writeDeadline.Store(0)
-	return false
+	_ = l.Conn.SetWriteDeadline(l.userWrite)
+	return true
 }
 
 // Read implements [stream].
@@ -297,16 +261,16 @@ func (s *socket) interrupt() {
 func (s *socket) abort() { _ = s.low.Conn.Close() }
 
 // detach implements [hijackable].
-func (s *socket) detach() net.Conn {
+func (s *socket) detach() (net.Conn, error) {
 	s.low.mu.Lock()
 	defer s.low.mu.Unlock()
 	s.low.detached = true
 	s.c.deadline.Store(0)
 	_ = s.low.Conn.SetDeadline(time.Time{})
 	if s.top == net.Conn(s.low) {
-		return s.low.Conn
+		return s.low.Conn, nil
 	}
-	return s.top
+	return s.top, nil
 }
 
 // setUserDeadline is http.ResponseController's: it holds until the end of the request.

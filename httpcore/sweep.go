@@ -27,6 +27,7 @@ func (s *server) tick() {
 	for n := 1; s.mustTick(); n++ {
 		<-ticker.C
 		s.sweep(s.clock.renew())
+		s.retireRunners()
 		if n%certificateTicks == 0 {
 			s.reloadCertificates()
 		}
@@ -37,6 +38,7 @@ func (s *server) mustTick() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ticking = len(s.listeners) > 0 || s.open.Load() > 0
+	s.lookLocked()
 	return s.ticking
 }
 

@@ -71,6 +71,9 @@ func (c certificate) client() *tls.Config {
 // startTLS is start with TLS, by the server's own TLSConfig.
 func startTLS(t testing.TB, s *httpcore.Server) *site {
 	t.Helper()
+	if s.Engine == httpcore.EngineEpoll {
+		s.Engine = httpcore.EngineAuto // it leaves TLS to the other one
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

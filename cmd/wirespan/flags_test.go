@@ -18,7 +18,6 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		{"workers", "-1", "from 1 to 1024"},
 		{"workers", "1025", "from 1 to 1024"},
 		{"engine", "kqueue", "auto, epoll or goroutine"},
-		{"engine", "epoll", "use auto or goroutine"},
 		{"log-level", "verbose", "debug, info, warn or error"},
 		{"log-format", "xml", "text or json"},
 		{"traces", "jaeger", "auto, otlp, console, none"},

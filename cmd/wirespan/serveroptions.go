@@ -50,8 +50,6 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 // check compares what belongs together.
 func (o *serverOptions) check() error {
 	switch {
-	case o.engine == httpcore.EngineEpoll:
-		return usagef("%s %q is not part of this version: use auto or goroutine", nameOf(o.flags, "engine"), o.engine)
 	case o.tlsCert != "" && o.tlsKey == "":
 		return usagef("%s %q needs its private key: give --tls-key (WIRESPAN_TLS_KEY) too", nameOf(o.flags, "tls-cert"), o.tlsCert)
 	case o.tlsKey != "" && o.tlsCert == "":

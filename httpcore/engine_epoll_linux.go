@@ -1,0 +1,240 @@
+package httpcore
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/wirespan/wirespan/httpcore/internal/poll"
+	"golang.org/x/sys/unix"
+)
+
+// epollEngine polls the connections of a server, from as many workers as that has. It begins with the first listener, and
+// ends when neither a listener nor a connection is left.
+type epollEngine struct {
+	server   *server
+	workers  []*pollWorker // by the number of the worker
+	runners  *runners
+	watchdog *watchdog
+	stale    atomic.Uint64 // events that came too late for their connection
+
+	users atomic.Int64 // listeners and connections
+}
+
+// canPoll reports whether the engine can serve l: it must be a socket itself, for a wrapper may have something to say about
+// each connection.
+func canPoll(l net.Listener) bool {
+	switch l.(type) {
+	case *net.TCPListener, *net.UnixListener, *groupListener:
+		return true
+	}
+	return false
+}
+
+// useEpoll returns the server's epoll engine, which lasts until release.
+func (s *server) useEpoll() (engine, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.epoll != nil && s.epoll.use() {
+		return s.epoll, nil
+	}
+	e := &epollEngine{server: s, runners: newRunners()}
+	e.users.Store(1)
+	for _, w := range s.workers {
+		pw, err := newPollWorker(w, e)
+		if err != nil {
+			e.closePollers()
+			return nil, err
+		}
+		e.workers = append(e.workers, pw)
+	}
+	e.watchdog = newWatchdog(e.workers)
+	go e.watchdog.run()
+	for _, w := range e.workers {
+		e.runners.run(task{w: w})
+	}
+	s.epoll = e
+	return e, nil
+}
+
+// retireRunners lets goroutines go that are not needed.
+func (s *server) retireRunners() {
+	s.mu.Lock()
+	e := s.epoll
+	s.mu.Unlock()
+	if e != nil {
+		e.runners.retire()
+	}
+}
+
+// use notes one more listener or connection; false: the engine has ended.
+func (e *epollEngine) use() bool {
+	for {
+		n := e.users.Load()
+		if n == 0 {
+			return false
+		}
+		if e.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release implements [engine]: it notes one less, and ends the engine with the last.
+func (e *epollEngine) release() {
+	if e.users.Add(-1) > 0 {
+		return
+	}
+	close(e.watchdog.stop)
+	close(e.runners.stop)
+	e.closePollers()
+}
+
+func (e *epollEngine) closePollers() {
+	for _, w := range e.workers {
+		_ = w.poller.Close()
+	}
+}
+
+// epollSource accepts from one socket: through a descriptor of its own, because that of package net is for nothing but
+// Accept.
+type epollSource struct {
+	engine   *epollEngine
+	listener syscall.RawConn // as it was given
+	file     *os.File        // the same socket
+	raw      syscall.RawConn // of file
+	addr     net.Addr
+	// ctx is the context of connections whose local address is the listener's: one for all of them.
+	ctx      context.Context
+	parent   context.Context
+	wildcard bool // each connection has a local address of its own
+
+	// Of the accept in progress.
+	next func(fd uintptr) bool
+	fd   int
+	peer net.Addr
+	err  error
+}
+
+// acceptor implements [engine].
+func (e *epollEngine) acceptor(ctx context.Context, l net.Listener) (acceptor, error) {
+	listener, err := l.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	file, err := duplicate(listener)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	s := &epollSource{engine: e, listener: listener, file: file, raw: raw, addr: l.Addr(), parent: ctx}
+	s.ctx = context.WithValue(ctx, http.LocalAddrContextKey, s.addr)
+	if a, ok := s.addr.(*net.TCPAddr); ok {
+		s.wildcard = len(a.IP) == 0 || a.IP.IsUnspecified()
+		tuneListener(listener)
+	}
+	s.next = func(fd uintptr) bool {
+		s.fd, s.peer, s.err = poll.Accept(int(fd))
+		return s.err != poll.WouldBlock
+	}
+	return s, nil
+}
+
+// duplicate returns a file for the socket of c.
+func duplicate(c syscall.RawConn) (*os.File, error) {
+	var fd int
+	err := control(c, func(of int) (err error) {
+		fd, err = unix.FcntlInt(uintptr(of), unix.F_DUPFD_CLOEXEC, 0)
+		return os.NewSyscallError("fcntl", err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "listener"), nil
+}
+
+// look implements [acceptor]: a socket is closed when all its descriptors are.
+func (s *epollSource) look() {
+	if s.listener.Control(func(uintptr) {}) != nil {
+		s.close()
+	}
+}
+
+// close implements [acceptor].
+func (s *epollSource) close() { _ = s.file.Close() }
+
+// accept implements [acceptor].
+func (s *epollSource) accept(to func() *worker) error {
+	if err := s.raw.Read(s.next); err != nil {
+		return &net.OpError{Op: "accept", Net: s.addr.Network(), Addr: s.addr, Err: net.ErrClosed}
+	}
+	if s.err != nil {
+		return s.err
+	}
+	s.take(s.fd, s.peer, to())
+	return nil
+}
+
+// take starts the life of an accepted connection.
+func (s *epollSource) take(fd int, remote net.Addr, to *worker) {
+	e := s.engine
+	server := e.server
+	c := newConn(server, to)
+	p := &polled{c: c, w: e.workers[to.id], fd: fd}
+	c.io, c.watcher.io, c.hijackable = p, p, p
+
+	local, ctx := s.addr, s.ctx
+	if s.wildcard {
+		local = poll.LocalAddr(fd)
+		ctx = context.WithValue(s.parent, http.LocalAddrContextKey, local)
+	}
+	c.peers, c.remoteAddr = peersOf(remote, local)
+	if ok, code := server.enter(c); !ok {
+		s.refuse(c, fd, code)
+		return
+	}
+	if c.ctx = ctx; server.set.connContext != nil {
+		if c.ctx = server.set.connContext(ctx, &acceptedConn{p: p, local: local, remote: remote}); c.ctx == nil {
+			panic("httpcore: ConnContext returned nil")
+		}
+	}
+	e.use()
+	p.w.slots.take(p)
+	c.emitOpened()
+	p.start()
+}
+
+// start parks a new connection in its epoll set.
+func (p *polled) start() {
+	if p.c.next() != stepRead {
+		p.runOn(p.finish())
+		return
+	}
+	p.state.Store(stateParked)
+	if err := p.w.poller.Add(p.fd, parkedEvents, p.key); err == nil {
+		p.repoke()
+		return
+	}
+	if p.state.CompareAndSwap(stateParked, stateRunning) {
+		p.c.writeFailed(net.ErrClosed)
+		p.finish()
+	}
+}
+
+// refuse tells a connection that it is one too many.
+func (s *epollSource) refuse(c *conn, fd int, code string) {
+	nc, err := poll.NetConn(fd)
+	_ = poll.Close(fd)
+	if err != nil { // there is no descriptor left to tell it with
+		s.engine.server.emitRejected(c, 0, code)
+		return
+	}
+	s.engine.server.refuseConn(c, nc, code, false)
+}
