@@ -2,17 +2,18 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"sync/atomic"
 )
 
-// candidate is a server that takes part: a row of the table.
+// candidate is a server that takes part.
 type candidate struct {
 	name   string
 	title  string
 	traced bool // sends its spans to the receiver that the environment names
-	start  func(context.Context) (*server, error)
+
+	// start runs it with an application. Servers with a handler of their own kind have the greeting in it instead, and
+	// take part only where that is what is asked for.
+	start func(context.Context, http.Handler) (*server, error)
 }
 
 // server is a candidate that runs.
@@ -27,30 +28,21 @@ var candidates = []candidate{
 	{name: "nethttp", title: "net/http", start: startNetHTTP},
 	{name: "nethttp-otelhttp", title: "net/http + otelhttp, SDK batch processor, 100 % traced", traced: true, start: startOtelHTTP},
 	{name: "fasthttp", title: "fasthttp", start: startFastHTTP},
+	{name: "fasthttp-sdk", title: "fasthttp + one SDK span a request, SDK batch processor, 100 % traced", traced: true, start: startTracedFastHTTP},
+	{name: "hertz", title: "hertz", start: startHertz},
 	{name: "wirespan-handler", title: "Wirespan, http.Handler", start: startWirespan(handlerOutlet, false)},
 	{name: "wirespan-sync", title: "Wirespan, SyncHandler", start: startWirespan(syncOutlet, false)},
 	{name: "wirespan-handler-traced", title: "Wirespan, http.Handler, 100 % traced", traced: true, start: startWirespan(handlerOutlet, true)},
 	{name: "wirespan-sync-traced", title: "Wirespan, SyncHandler, 100 % traced", traced: true, start: startWirespan(syncOutlet, true)},
 }
 
-// The row that the others are compared with, and those that the goals are about.
+// The servers that the goals are about, and those that they are compared with.
 const (
-	baseline        = "nethttp"
+	netHTTP         = "nethttp"
+	netHTTPTraced   = "nethttp-otelhttp"
+	fastHTTP        = "fasthttp"
+	hertzServer     = "hertz"
 	untracedHandler = "wirespan-handler"
 	tracedHandler   = "wirespan-handler-traced"
+	tracedSync      = "wirespan-sync-traced"
 )
-
-const (
-	greeting  = "Hello, World!"
-	plainText = "text/plain; charset=utf-8"
-)
-
-// served counts the requests that reached the handler of this process. All candidates count, so that it costs all the same.
-var served atomic.Uint64
-
-// hello is the handler of every server that takes an http.Handler.
-func hello(w http.ResponseWriter, _ *http.Request) {
-	served.Add(1)
-	w.Header().Set("Content-Type", plainText)
-	fmt.Fprint(w, greeting)
-}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -15,12 +16,15 @@ import (
 const (
 	roleServer   = "serve"
 	roleReceiver = "receive"
+	roleCrowd    = "crowd"
 )
 
 // What a child is asked, a line each. It ends when there are no more questions.
 const (
 	askAccount = "account"
 	askFlush   = "flush"
+	askMemory  = "memory"
+	askTurns   = "turns" // and for how long
 )
 
 const loopback = "127.0.0.1:0"
@@ -53,27 +57,31 @@ func ownAccount() (account, error) {
 	}, nil
 }
 
-// runServer is a process that is one of the candidates.
+// runServer is a process that is one of the candidates in one of the scenarios, in the workspace with the given directory.
 func runServer(ctx context.Context, args []string, questions io.Reader, answers io.Writer) error {
-	for _, c := range candidates {
-		if len(args) != 1 || args[0] != c.name {
-			continue
-		}
-		s, err := c.start(ctx)
-		if err != nil {
-			return err
-		}
-		return answer(questions, answers, s.addr, func(question string) (any, error) {
-			switch question {
-			case askAccount:
-				return ownAccount()
-			case askFlush:
-				return s.flushed(ctx), nil
-			}
-			return nil, fmt.Errorf("%q is no question", question)
-		})
+	if len(args) != 3 {
+		return fmt.Errorf("%q is not a server, a scenario and a directory", args)
 	}
-	return fmt.Errorf("%q is not one server", args)
+	c := slices.IndexFunc(candidates, func(c candidate) bool { return c.name == args[0] })
+	s := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == args[1] })
+	if c < 0 || s < 0 {
+		return fmt.Errorf("there is no server %q or no scenario %q", args[0], args[1])
+	}
+	running, err := candidates[c].start(ctx, scenarios[s].handler(args[2]))
+	if err != nil {
+		return err
+	}
+	return answer(questions, answers, running.addr, func(question string) (any, error) {
+		switch question {
+		case askAccount:
+			return ownAccount()
+		case askMemory:
+			return ownMemory()
+		case askFlush:
+			return running.flushed(ctx), nil
+		}
+		return nil, fmt.Errorf("%q is no question", question)
+	})
 }
 
 // flushed sends all spans and returns what went wrong, in words.

@@ -20,6 +20,7 @@ type machine struct {
 
 // rivals are the modules whose versions belong to the results.
 var rivals = []string{
+	"github.com/cloudwego/hertz",
 	"github.com/valyala/fasthttp",
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp",
 	"go.opentelemetry.io/otel/sdk",

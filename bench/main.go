@@ -1,9 +1,10 @@
-// Command bench measures Wirespan beside other servers, traced and not: one run, one table.
+// Command bench measures Wirespan beside other servers, traced and not, in several scenarios: one run, one page.
 //
 // Every server is a process of its own, so that the CPU that it used is the kernel's account of that process and of
 // nothing else; so is the receiver that traced servers send their spans to. The load comes from wrk, on the same
-// processors. The servers take turns, round by round, so that a machine that slows down slows all of them; the table
-// shows the medians of the rounds.
+// processors, and where wrk cannot make it from one more process of this binary. The servers take turns, round by round,
+// so that a machine that slows down slows all of them; the page shows the medians of the rounds, and the goals that they
+// met or missed.
 package main
 
 import (
@@ -20,7 +21,7 @@ import (
 	"time"
 )
 
-// resultsFile is what is published: the whole table.
+// resultsFile is what is published: the whole page.
 const resultsFile = "RESULTS.md"
 
 // options are the flags.
@@ -29,9 +30,13 @@ type options struct {
 	duration    time.Duration
 	warmUp      time.Duration
 	connections int
+	idle, crowd int
 	delay       time.Duration
 	only        string
+	scenario    string
 	out         string
+
+	dir string // the workspace's
 }
 
 func main() {
@@ -52,65 +57,80 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return runServer(ctx, args[1:], os.Stdin, stdout)
 		case roleReceiver:
 			return runReceiver(args[1:], os.Stdin, stdout)
+		case roleCrowd:
+			return runCrowd(ctx, args[1:], os.Stdin, stdout)
 		}
 	}
 	o, chosen, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
-	watch := newWatch()
-	results, err := measureAll(ctx, o, chosen, stderr)
-	if err != nil {
+	if o.dir, err = newWorkspace(); err != nil {
 		return err
 	}
-	report := newReport(args, o, results, watch.elsewhere()).markdown()
+	defer os.RemoveAll(o.dir)
+	watch := newWatch()
+	if err := measureAll(ctx, o, chosen, stderr); err != nil {
+		return err
+	}
+	report := newReport(args, o, chosen, watch.elsewhere()).markdown()
 	if _, err := io.WriteString(stdout, report); err != nil || o.out == "" {
 		return err
 	}
 	return os.WriteFile(o.out, []byte(report), 0o644)
 }
 
-func parse(args []string, stderr io.Writer) (*options, []candidate, error) {
+// parse returns the settings, and what is to be measured.
+func parse(args []string, stderr io.Writer) (*options, []result, error) {
 	var o options
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.IntVar(&o.rounds, "rounds", 5, "how often each server is measured")
-	fs.DurationVar(&o.duration, "duration", 5*time.Second, "how long each time, in whole seconds")
-	fs.DurationVar(&o.warmUp, "warm-up", time.Second, "load before each measurement, in whole seconds")
-	fs.IntVar(&o.connections, "connections", 64, "keep-alive connections")
+	fs.IntVar(&o.rounds, "rounds", 5, "how often each server is measured in each scenario")
+	fs.DurationVar(&o.duration, "duration", 3*time.Second, "how long each time, in whole seconds")
+	fs.DurationVar(&o.warmUp, "warm-up", time.Second, "load before each measurement, in whole seconds; 0 is none")
+	fs.IntVar(&o.connections, "connections", 64, "keep-alive connections where the scenario does not say how many")
+	fs.IntVar(&o.idle, "idle", 15_000, "idle connections whose memory is measured")
+	fs.IntVar(&o.crowd, "crowd", 10_000, "connections of which 1 % are active at a time")
 	fs.DurationVar(&o.delay, "receiver-delay", 0, "how long the receiver of spans waits before it answers, like one that is far away")
 	fs.StringVar(&o.only, "only", "", "measure only the servers whose names contain one of these, with commas between them")
-	fs.StringVar(&o.out, "out", "", "the file that the table is written to (default "+resultsFile+", or none with -only)")
+	fs.StringVar(&o.scenario, "scenario", "", "measure only the scenarios whose names contain one of these, with commas between them")
+	fs.StringVar(&o.out, "out", "", "the file that the tables are written to (default "+resultsFile+", or none with -only or -scenario)")
 	if err := fs.Parse(args); err != nil {
 		return nil, nil, err
 	}
 	if fs.NArg() > 0 {
 		return nil, nil, fmt.Errorf("%q is not a flag", fs.Arg(0))
 	}
-	if o.rounds < 1 || o.duration < time.Second || o.duration%time.Second != 0 || o.warmUp < time.Second || o.warmUp%time.Second != 0 {
-		return nil, nil, errors.New("-rounds, -duration and -warm-up begin at 1, and wrk counts in whole seconds")
-	}
-	if o.out == "" && o.only == "" {
+	if o.out == "" && o.only == "" && o.scenario == "" {
 		o.out = resultsFile
 	}
-	chosen := choose(o.only)
+	chosen := plan(&o)
+	return &o, chosen, o.check(chosen)
+}
+
+// check says what makes a run with these settings impossible.
+func (o *options) check(chosen []result) error {
+	if o.rounds < 1 || o.duration < time.Second || o.duration%time.Second != 0 || o.warmUp < 0 || o.warmUp%time.Second != 0 {
+		return errors.New("-rounds and -duration begin at 1, -warm-up at 0, and wrk counts in whole seconds")
+	}
+	if o.connections < wrkThreads || o.idle < 1 || o.crowd < 1 {
+		return fmt.Errorf("-connections begins at %d, one for each of wrk's threads, -idle and -crowd at 1", wrkThreads)
+	}
 	if len(chosen) == 0 {
-		return nil, nil, fmt.Errorf("-only %q names none of %s", o.only, strings.Join(names(candidates), ", "))
+		return fmt.Errorf("-only %q and -scenario %q leave nothing of the servers %s and the scenarios %s",
+			o.only, o.scenario, list(candidates, func(c candidate) string { return c.name }), list(scenarios, func(s scenario) string { return s.name }))
 	}
-	return &o, chosen, nil
+	if slices.ContainsFunc(chosen, func(r result) bool { return r.scenario.crowded }) {
+		return room(max(o.idle, o.crowd))
+	}
+	return nil
 }
 
-func choose(only string) []candidate {
-	parts := strings.Split(only, ",")
-	return slices.DeleteFunc(slices.Clone(candidates), func(c candidate) bool {
-		return !slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(c.name, p) })
-	})
-}
-
-func names(of []candidate) []string {
-	var list []string
-	for _, c := range of {
-		list = append(list, c.name)
+// list returns names with commas between them.
+func list[T any](of []T, name func(T) string) string {
+	var all []string
+	for _, v := range of {
+		all = append(all, name(v))
 	}
-	return list
+	return strings.Join(all, ", ")
 }

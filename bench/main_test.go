@@ -5,52 +5,73 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // TestMain makes the test binary play the roles that the measured one plays.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == roleServer || os.Args[1] == roleReceiver) {
+	if len(os.Args) > 1 && slices.Contains([]string{roleServer, roleReceiver, roleCrowd}, os.Args[1]) {
 		main()
 		return
 	}
 	m.Run()
 }
 
-func TestOneShortRoundOfAllServers(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "results.md")
-	var table bytes.Buffer
-	if err := run(t.Context(), []string{"-rounds", "1", "-duration", "1s", "-out", out}, &table, t.Output()); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range candidates {
-		if strings.Count(table.String(), "| "+c.title+" |") != 1 {
-			t.Errorf("%s has not one row in\n%s", c.title, &table)
-		}
-	}
-	written, err := os.ReadFile(out)
-	if string(written) != table.String() || err != nil {
-		t.Errorf("the file is not what was printed: %s, %v", written, err)
-	}
-}
+// brief are the settings of a run that only shows that everything works.
+var brief = []string{"-rounds", "1", "-duration", "1s", "-warm-up", "0s", "-connections", "8", "-idle", "200", "-crowd", "200"}
 
-func TestOnlyChoosesByName(t *testing.T) {
-	for only, want := range map[string]string{
-		"":              strings.Join(names(candidates), " "),
-		"nethttp":       "nethttp nethttp-otelhttp",
-		"fasthttp,sync": "fasthttp wirespan-sync wirespan-sync-traced",
-	} {
-		if got := strings.Join(names(choose(only)), " "); got != want {
-			t.Errorf("-only %q chooses %s, want %s", only, got, want)
-		}
+// TestBriefRunOfEveryScenario runs two scenarios at a time on two processors: what they measure is of no use here.
+func TestBriefRunOfEveryScenario(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			out := filepath.Join(t.TempDir(), "results.md")
+			var page bytes.Buffer
+			if err := run(t.Context(), append(brief, "-scenario", s.name, "-out", out), &page, t.Output()); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range candidates {
+				if got := strings.Contains(page.String(), "| "+c.title+" |"); got != s.has(c) {
+					t.Errorf("%s has a row: %v, want %v, in\n%s", c.title, got, s.has(c), &page)
+				}
+			}
+			if !strings.Contains(page.String(), "\n## Goals\n") {
+				t.Errorf("no goal is about it:\n%s", &page)
+			}
+			written, err := os.ReadFile(out)
+			if string(written) != page.String() || err != nil {
+				t.Errorf("the file is not what was printed: %s, %v", written, err)
+			}
+		})
 	}
 }
 
 func TestFlagsThatMakeNoSense(t *testing.T) {
-	for _, args := range []string{"-only apache", "-rounds 0", "-duration 1500ms", "-warm-up 0s", "-rounds x", "now"} {
+	for _, args := range []string{
+		"-only apache", "-scenario teapot", "-only hertz -scenario upload", "-rounds 0", "-duration 1500ms", "-warm-up -1s", "-rounds x",
+		"-connections 1", "-idle 0", "-crowd 0", "-idle 1000000000", "now",
+	} {
 		if _, _, err := parse(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%s was taken", args)
+		}
+	}
+}
+
+func TestPageIsWrittenOnlyWhenItIsWhole(t *testing.T) {
+	for args, want := range map[string]string{
+		"":                   resultsFile,
+		"-only nethttp":      "",
+		"-scenario hello":    "",
+		"-only x,net -out y": "y",
+	} {
+		o, _, err := parse(strings.Fields(args), io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.out != want {
+			t.Errorf("%q writes to %q, want %q", args, o.out, want)
 		}
 	}
 }

@@ -8,10 +8,18 @@ import (
 	"time"
 )
 
+// load is what a load generator has seen.
+type load struct {
+	PerSecond float64       `json:"per_second"`
+	P50       time.Duration `json:"p50"`
+	P99       time.Duration `json:"p99"`
+}
+
 // sample is what one round has found out about one server.
 type sample struct {
 	load
-	used account // between the end of the warm-up and the end of the last upload
+	used   account // between the end of the warm-up and the end of the last upload
+	memory float64 // resident bytes that an idle connection adds
 
 	// Of the whole life of the server, warm-up included:
 	requests uint64
@@ -19,37 +27,42 @@ type sample struct {
 	trouble  string // of the last upload, in words
 }
 
-// result is all that was found out about one server.
+// result is all that was found out about one server in one scenario.
 type result struct {
-	candidate
-	samples []sample
+	scenario scenario
+	server   candidate
+	samples  []sample
 }
 
-// measureAll lets the servers take turns.
-func measureAll(ctx context.Context, o *options, chosen []candidate, progress io.Writer) ([]result, error) {
-	results := make([]result, len(chosen))
-	for i, c := range chosen {
-		results[i].candidate = c
-	}
+// measureAll takes the samples, round by round.
+func measureAll(ctx context.Context, o *options, results []result, progress io.Writer) error {
 	for round := range o.rounds {
 		for i := range results {
 			r := &results[i]
-			s, err := measure(ctx, o, r.candidate)
+			s, err := measure(ctx, o, r)
 			if err != nil {
-				return nil, fmt.Errorf("measure %s: %w", r.name, err)
+				return fmt.Errorf("measure %s of %s: %w", r.scenario.name, r.server.name, err)
 			}
-			fmt.Fprintf(progress, "round %d of %d  %-24s %6.0f requests/s\n", round+1, o.rounds, r.name, s.perSecond)
+			fmt.Fprintf(progress, "round %d of %d  %-13s %-24s %s\n", round+1, o.rounds, r.scenario.name, r.server.name, s.summary())
 			r.samples = append(r.samples, s)
 		}
 	}
-	return results, nil
+	return nil
+}
+
+// summary is a few words for whoever waits.
+func (s sample) summary() string {
+	if s.PerSecond == 0 {
+		return fmt.Sprintf("%6.0f bytes/connection", s.memory)
+	}
+	return fmt.Sprintf("%6.0f requests/s", s.PerSecond)
 }
 
 // measure runs one server once, and its receiver when it has one.
-func measure(ctx context.Context, o *options, c candidate) (s sample, err error) {
+func measure(ctx context.Context, o *options, r *result) (s sample, err error) {
 	var environment []string
 	var receiver *process
-	if c.traced {
+	if r.server.traced {
 		receiver, err = start(ctx, nil, roleReceiver, "-delay", o.delay.String())
 		if err != nil {
 			return s, err
@@ -61,20 +74,33 @@ func measure(ctx context.Context, o *options, c candidate) (s sample, err error)
 			"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + receiver.addr,
 		}
 	}
-	server, err := start(ctx, environment, roleServer, c.name)
+	server, err := start(ctx, environment, roleServer, r.server.name, r.scenario.name, o.dir)
 	if err != nil {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
 
-	if _, err := wrk(ctx, server.addr, o.connections, o.warmUp); err != nil {
+	if s, err = r.scenario.measure(ctx, o, server); err != nil {
 		return s, err
+	}
+	if receiver != nil {
+		err = receiver.ask(askAccount, &s.received)
+	}
+	return s, err
+}
+
+// underLoad finds out what a server uses up while it is under a load of the scenario's kind.
+func underLoad(ctx context.Context, o *options, server *process, put func(time.Duration) (load, error)) (s sample, err error) {
+	if o.warmUp > 0 {
+		if _, err := put(o.warmUp); err != nil {
+			return s, err
+		}
 	}
 	var before, after account
 	if err := server.ask(askAccount, &before); err != nil {
 		return s, err
 	}
-	if s.load, err = wrk(ctx, server.addr, o.connections, o.duration); err != nil {
+	if s.load, err = put(o.duration); err != nil {
 		return s, err
 	}
 	if err := settle(ctx, server); err != nil {
@@ -87,20 +113,15 @@ func measure(ctx context.Context, o *options, c candidate) (s sample, err error)
 		return s, err
 	}
 	s.used, s.requests = after.minus(before), after.Served
-	if receiver != nil {
-		err = receiver.ask(askAccount, &s.received)
-	}
-	return s, err
+	return s, nil
 }
 
-// settle waits until the server has done with the requests that wrk left in the middle, so that their spans have ended too.
+// settle waits until the server has done with the requests that were left in the middle, so that their spans have ended too.
 func settle(ctx context.Context, server *process) error {
 	var last account
 	for {
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
 		}
 		var now account
 		if err := server.ask(askAccount, &now); err != nil {
@@ -110,5 +131,14 @@ func settle(ctx context.Context, server *process) error {
 			return nil
 		}
 		last = now
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

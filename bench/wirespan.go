@@ -9,11 +9,11 @@ import (
 )
 
 // outlet sets the kind of handler that answers.
-type outlet func(*httpcore.Server)
+type outlet func(*httpcore.Server, http.Handler)
 
-func handlerOutlet(s *httpcore.Server) { s.Handler = http.HandlerFunc(hello) }
+func handlerOutlet(s *httpcore.Server, h http.Handler) { s.Handler = h }
 
-func syncOutlet(s *httpcore.Server) {
+func syncOutlet(s *httpcore.Server, _ http.Handler) {
 	s.Sync = httpcore.SyncHandlerFunc(func(w *httpcore.SyncResponse, _ *httpcore.SyncRequest) bool {
 		served.Add(1)
 		w.SetHeader("Content-Type", plainText)
@@ -22,10 +22,10 @@ func syncOutlet(s *httpcore.Server) {
 	})
 }
 
-func startWirespan(set outlet, traced bool) func(context.Context) (*server, error) {
-	return func(ctx context.Context) (*server, error) {
+func startWirespan(set outlet, traced bool) func(context.Context, http.Handler) (*server, error) {
+	return func(ctx context.Context, h http.Handler) (*server, error) {
 		s := &httpcore.Server{Addr: loopback}
-		set(s)
+		set(s, h)
 		running := new(server)
 		if traced {
 			collector, err := otelcollector.New(ctx, otelcollector.Config{})

@@ -23,7 +23,7 @@ Transfer/sec:      9.26MB
 
 func TestParseWrk(t *testing.T) {
 	got, err := parseWrk(wrote)
-	want := load{perSecond: 64406.58, p50: 749 * time.Microsecond, p99: 28270 * time.Microsecond}
+	want := load{PerSecond: 64406.58, P50: 749 * time.Microsecond, P99: 28270 * time.Microsecond}
 	if got != want || err != nil {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
@@ -31,8 +31,8 @@ func TestParseWrk(t *testing.T) {
 
 func TestParseWrkTakesSeconds(t *testing.T) {
 	got, err := parseWrk(strings.Replace(wrote, "28.27ms", " 1.08s ", 1)) // one letter less, and wrk fills up with a space
-	if got.p99 != 1080*time.Millisecond || err != nil {
-		t.Errorf("got %v, %v", got.p99, err)
+	if got.P99 != 1080*time.Millisecond || err != nil {
+		t.Errorf("got %v, %v", got.P99, err)
 	}
 }
 

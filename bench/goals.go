@@ -1,0 +1,117 @@
+package main
+
+import "strconv"
+
+// goal is what the project has promised about one figure.
+type goal struct {
+	title    string
+	measured quantity
+	bound    bound
+}
+
+// goals in the order of the report. What is compared is written as a ratio, Wirespan : rival.
+var goals = []goal{
+	{"CPU per request, untraced http.Handler : net/http", ratio(cpu, hellos, untracedHandler, netHTTP), atMost(0.65)},
+	{"CPU per request, untraced http.Handler : fasthttp", ratio(cpu, hellos, untracedHandler, fastHTTP), atMost(1)},
+	{"CPU per request, 100 % traced http.Handler : net/http untraced", ratio(cpu, hellos, tracedHandler, netHTTP), atMost(0.75)},
+	{"requests/s, 100 % traced http.Handler : net/http untraced", ratio(rate, hellos, tracedHandler, netHTTP), atLeast(1)},
+	{"requests/s, 100 % traced http.Handler : net/http + otelhttp", ratio(rate, hellos, tracedHandler, netHTTPTraced), atLeast(2.5)},
+	{"CPU per request, 100 % traced SyncHandler : fasthttp untraced", ratio(cpu, hellos, tracedSync, fastHTTP), atMost(0.95)},
+	{"user CPU per request that 100 % tracing adds, us", difference(user, hellos, tracedHandler, untracedHandler), atMost(1)},
+	{"allocations per request that 100 % tracing adds", difference(allocations, hellos, tracedHandler, untracedHandler), none},
+	{"memory per idle connection, KiB", alone(memory, idleMemory, untracedHandler), atMost(1)},
+	{"all handlers block 5 ms, requests/s : net/http", ratio(rate, allBlock, untracedHandler, netHTTP), atLeast(0.97)},
+	{"all handlers block 5 ms, p99 : net/http", ratio(p99, allBlock, untracedHandler, netHTTP), atMost(1.2)},
+	{"16 fast connections beside 32 slow ones, p50 of the fast : net/http", ratio(p50, besideSlow, untracedHandler, netHTTP), atMost(0.7)},
+	{"16 fast connections beside 32 slow ones, p99 of the fast : net/http", ratio(p99, besideSlow, untracedHandler, netHTTP), atMost(1)},
+	{"pipelining 16 deep, requests/s : net/http", ratio(rate, pipelined, untracedHandler, netHTTP), atLeast(4)},
+	{"many connections, 1 % active at a time, p99 : net/http", ratio(p99, mostlyIdle, untracedHandler, netHTTP), atMost(1)},
+	{"responses of 64 KiB, CPU per byte : net/http", ratio(cpu, responses64K, untracedHandler, netHTTP), atMost(1)},
+	{"responses of 1 MiB, CPU per byte : net/http", ratio(cpu, responses1M, untracedHandler, netHTTP), atMost(1)},
+	{"uploads of 1 MiB, CPU per byte : net/http", ratio(cpu, uploads1M, untracedHandler, netHTTP), atMost(1)},
+	{"http.FileServer, a file of 1 MiB, CPU : net/http", ratio(cpu, staticFiles1M, untracedHandler, netHTTP), atMost(1)},
+}
+
+// figure is something about a row that a goal can be about.
+type figure func(*row) float64
+
+func cpu(r *row) float64         { return micros(r.cpu()) }
+func user(r *row) float64        { return micros(r.user) }
+func allocations(r *row) float64 { return r.allocations }
+func rate(r *row) float64        { return r.perSecond }
+func p50(r *row) float64         { return micros(r.p50) }
+func p99(r *row) float64         { return micros(r.p99) }
+func memory(r *row) float64      { return r.memory / kibibyte }
+
+// quantity finds out of a report what a goal is about; false when that was not measured.
+type quantity func(*report) (float64, bool)
+
+func ratio(f figure, scenario, ours, theirs string) quantity {
+	return compare(f, scenario, ours, theirs, func(a, b float64) float64 { return a / b })
+}
+
+func difference(f figure, scenario, with, without string) quantity {
+	return compare(f, scenario, with, without, func(a, b float64) float64 { return a - b })
+}
+
+func compare(f figure, scenario, ours, theirs string, by func(a, b float64) float64) quantity {
+	return func(p *report) (float64, bool) {
+		a, b := p.row(scenario, ours), p.row(scenario, theirs)
+		if a == nil || b == nil {
+			return 0, false
+		}
+		return by(f(a), f(b)), true
+	}
+}
+
+func alone(f figure, scenario, server string) quantity {
+	return func(p *report) (float64, bool) {
+		r := p.row(scenario, server)
+		if r == nil {
+			return 0, false
+		}
+		return f(r), true
+	}
+}
+
+// bound is what a quantity must not pass.
+type bound struct {
+	least    bool // it bounds from below
+	limit    float64
+	decimals int // in which the quantity is printed, and compared
+}
+
+func atMost(limit float64) bound  { return bound{limit: limit, decimals: 2} }
+func atLeast(limit float64) bound { return bound{least: true, limit: limit, decimals: 2} }
+
+// none is no thing a request. A tenth of that is not in the request: the runtime, new connections, uploads of batches.
+var none = bound{decimals: 1}
+
+// print rounds to the decimals of the bound.
+func (b bound) print(f float64) string { return strconv.FormatFloat(f, 'f', b.decimals, 64) }
+
+// met compares what is printed, so that the page does not call 0.65 more than 0.65.
+func (b bound) met(measured float64) bool {
+	printed, err := strconv.ParseFloat(b.print(measured), 64)
+	if err != nil {
+		return false
+	}
+	if b.least {
+		return printed >= b.limit
+	}
+	return printed <= b.limit
+}
+
+func (b bound) String() string {
+	if b.least {
+		return "at least " + b.print(b.limit)
+	}
+	return "at most " + b.print(b.limit)
+}
+
+func verdict(met bool) string {
+	if met {
+		return "met"
+	}
+	return "missed"
+}
