@@ -25,7 +25,10 @@ type scenario struct {
 // handlers are the servers that are compared where the question is what becomes of an http.Handler.
 var handlers = []string{netHTTP, untracedHandler}
 
-// The scenarios that the goals name.
+// keepers are the servers that are compared by what they keep for a connection.
+var keepers = []string{netHTTP, fastHTTP, hertzServer, untracedHandler, tracedHandler}
+
+// The scenarios by the names that the goals have for them.
 const (
 	hellos        = "hello"
 	idleMemory    = "idle"
@@ -39,11 +42,10 @@ const (
 	staticFiles1M = "file-1m"
 )
 
-// scenarios in the order of the report; the first one is the main table.
+// scenarios in the order of the report.
 var scenarios = []scenario{
 	{name: hellos, title: "the greeting", measure: withWrk(wrk{})},
-	{name: idleMemory, title: "idle connections", measure: idle, crowded: true,
-		servers: []string{netHTTP, fastHTTP, hertzServer, untracedHandler, tracedHandler}},
+	{name: idleMemory, title: "idle connections", servers: keepers, measure: idle, crowded: true},
 	{name: allBlock, title: "all handlers block 5 ms", servers: handlers, application: blocking, measure: withWrk(wrk{})},
 	{name: besideSlow, title: "16 fast connections beside 32 that block 5 ms", servers: handlers, application: mixed, measure: beside},
 	{name: pipelined, title: "pipelining, 16 deep", servers: handlers, measure: withWrk(wrk{script: pipelineScript})},

@@ -13,7 +13,7 @@ var root = filepath.Join("..", "..")
 // page is a Markdown file, cut into what the tests look at.
 type page struct {
 	blocks map[string][]string // the text of the fenced blocks, by language
-	tables []string            // the lines of tables
+	tables [][]string          // the lines of each table
 	links  []string            // the targets of links
 }
 
@@ -26,7 +26,7 @@ func readPage(t *testing.T, path string) page {
 	p := page{blocks: make(map[string][]string)}
 	var language string
 	var block strings.Builder
-	inside := false
+	inside, inTable := false, false
 	for line := range strings.Lines(string(text)) {
 		fence, isFence := strings.CutPrefix(strings.TrimSpace(line), "```")
 		switch {
@@ -39,16 +39,27 @@ func readPage(t *testing.T, path string) page {
 		case inside:
 			block.WriteString(line)
 		default:
-			p.addText(line)
+			isRow := strings.HasPrefix(line, "|")
+			if isRow {
+				p.addRow(line, !inTable)
+			}
+			inTable = isRow
+			p.addLinks(line)
 		}
 	}
 	return p
 }
 
-func (p *page) addText(line string) {
-	if strings.HasPrefix(line, "|") {
-		p.tables = append(p.tables, strings.TrimSpace(line))
+// addRow adds a line of a table, the first one of it or one more.
+func (p *page) addRow(line string, first bool) {
+	if first {
+		p.tables = append(p.tables, nil)
 	}
+	last := &p.tables[len(p.tables)-1]
+	*last = append(*last, strings.TrimSpace(line))
+}
+
+func (p *page) addLinks(line string) {
 	for _, part := range strings.Split(line, "](")[1:] {
 		target, _, _ := strings.Cut(part, ")")
 		p.links = append(p.links, target)
