@@ -26,7 +26,7 @@ func TestCrowdUsesEachConnectionInItsTurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := c.turns(50 * time.Millisecond)
+	l, err := c.turns(200 * time.Millisecond)
 	if err != nil || l.PerSecond <= 0 || l.P50 <= 0 || l.P99 < l.P50 {
 		t.Errorf("got %+v, %v", l, err)
 	}
