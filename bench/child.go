@@ -19,7 +19,26 @@ const (
 	roleCrowd    = "crowd"
 )
 
-// What a child is asked, a line each. It ends when there are no more questions.
+// role is what a process does that was started to do it. It reads questions, a line each, until there are no more.
+type role func(ctx context.Context, args []string, questions io.Reader, answers io.Writer) error
+
+var roles = map[string]role{roleServer: runServer, roleReceiver: runReceiver, roleCrowd: runCrowd}
+
+// reply is a line that a child writes: an answer, or why there is none.
+type reply struct {
+	Error  string `json:"error,omitempty"`
+	Answer any    `json:"answer,omitempty"`
+}
+
+// play plays a role. What goes wrong is for the parent to tell, who knows what it was about.
+func (r role) play(ctx context.Context, args []string, questions io.Reader, answers io.Writer) error {
+	if err := r(ctx, args, questions, answers); err != nil {
+		return json.NewEncoder(answers).Encode(reply{Error: err.Error()})
+	}
+	return nil
+}
+
+// What a child is asked, a line each.
 const (
 	askAccount = "account"
 	askFlush   = "flush"
@@ -100,7 +119,7 @@ func (s *server) flushed(ctx context.Context) string {
 // answer tells addr, and then answers each question in a line of JSON until there are no more.
 func answer(questions io.Reader, answers io.Writer, addr string, to func(question string) (any, error)) error {
 	encoder := json.NewEncoder(answers)
-	if err := encoder.Encode(addr); err != nil {
+	if err := encoder.Encode(reply{Answer: addr}); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(questions)
@@ -109,7 +128,7 @@ func answer(questions io.Reader, answers io.Writer, addr string, to func(questio
 		if err != nil {
 			return err
 		}
-		if err := encoder.Encode(a); err != nil {
+		if err := encoder.Encode(reply{Answer: a}); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -51,19 +52,15 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case roleServer:
-			return runServer(ctx, args[1:], os.Stdin, stdout)
-		case roleReceiver:
-			return runReceiver(args[1:], os.Stdin, stdout)
-		case roleCrowd:
-			return runCrowd(ctx, args[1:], os.Stdin, stdout)
-		}
+	if len(args) > 0 && roles[args[0]] != nil {
+		return roles[args[0]].play(ctx, args[1:], os.Stdin, stdout)
 	}
 	o, chosen, err := parse(args, stderr)
 	if err != nil {
 		return err
+	}
+	if _, err := exec.LookPath("wrk"); err != nil {
+		return errors.New("there is no wrk here: scripts/setup.sh wrk installs it")
 	}
 	if o.dir, err = newWorkspace(); err != nil {
 		return err

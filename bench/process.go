@@ -41,8 +41,8 @@ func start(ctx context.Context, environment []string, args ...string) (*process,
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
-	if err := p.answers.Decode(&p.addr); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", strings.Join(args, " "), err), p.stop())
+	if err := p.read(&p.addr); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", args[0], err), p.stop())
 	}
 	return p, nil
 }
@@ -50,10 +50,22 @@ func start(ctx context.Context, environment []string, args ...string) (*process,
 // ask puts a question and decodes the answer into a pointer.
 func (p *process) ask(question string, to any) error {
 	if _, err := io.WriteString(p.questions, question+"\n"); err != nil {
-		return fmt.Errorf("ask %s for its %s: %w", p.command.Args[1:], question, err)
+		return fmt.Errorf("ask %s for its %s: %w", p.command.Args[1], question, err)
 	}
-	if err := p.answers.Decode(to); err != nil {
-		return fmt.Errorf("read the %s of %s: %w", question, p.command.Args[1:], err)
+	if err := p.read(to); err != nil {
+		return fmt.Errorf("ask %s for its %s: %w", p.command.Args[1], question, err)
+	}
+	return nil
+}
+
+// read decodes the next answer into a pointer.
+func (p *process) read(to any) error {
+	r := reply{Answer: to}
+	if err := p.answers.Decode(&r); err != nil {
+		return fmt.Errorf("it has ended: %w", err)
+	}
+	if r.Error != "" {
+		return errors.New(r.Error)
 	}
 	return nil
 }

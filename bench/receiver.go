@@ -28,7 +28,7 @@ type receiver struct {
 }
 
 // runReceiver is a process that takes spans.
-func runReceiver(args []string, questions io.Reader, answers io.Writer) error {
+func runReceiver(_ context.Context, args []string, questions io.Reader, answers io.Writer) error {
 	var r receiver
 	fs := flag.NewFlagSet(roleReceiver, flag.ContinueOnError)
 	fs.DurationVar(&r.delay, "delay", 0, "how long to wait before an answer")
