@@ -67,18 +67,16 @@ type conn struct {
 	pending []*exchange
 	broken  error // a write failed: nothing more can be sent
 
-	x            *exchange // the request that is arriving or being handled; nil between requests
-	h            *handling // while the Handler runs
-	idleSince    int64
-	served       int
-	totalBytes   int64
-	lastNS       int64
-	reason       lifecycle.Reason
-	closing      bool // no further request is taken
-	linger       bool // unread input may be under way: close with patience
-	hijacked     bool
-	syncRequest  SyncRequest
-	syncResponse SyncResponse
+	x          *exchange // the request that is arriving or being handled; nil between requests
+	h          *handling // while the Handler runs
+	idleSince  int64
+	served     int
+	totalBytes int64
+	lastNS     int64
+	reason     lifecycle.Reason
+	closing    bool // no further request is taken
+	linger     bool // unread input may be under way: close with patience
+	hijacked   bool
 
 	watcher watcher
 

@@ -40,6 +40,10 @@ type exchange struct {
 	gone    error   // the client left
 
 	events eventSet
+
+	// What a SyncHandler is given.
+	syncRequest  SyncRequest
+	syncResponse SyncResponse
 }
 
 // eventSet is the storage of an exchange's events: they are lent to the collectors, one at a time.
@@ -73,11 +77,11 @@ func getExchange() *exchange { return exchanges.Get().(*exchange) }
 // putExchange forgets everything but the buffers. Nobody may hold x, or an event of it, any longer.
 func putExchange(x *exchange) {
 	x.head.Reset()
-	head, responseHead := x.head, x.responseHead[:0]
-	if cap(responseHead) > maxPooledHead {
-		responseHead = nil
+	head, responseHead, syncFields := x.head, x.responseHead[:0], x.syncResponse.fields[:0]
+	if cap(responseHead)+cap(syncFields) > maxPooledHead {
+		responseHead, syncFields = nil, nil
 	}
-	*x = exchange{head: head, responseHead: responseHead}
+	*x = exchange{head: head, responseHead: responseHead, syncResponse: SyncResponse{fields: syncFields}}
 	x.fields.head = &x.head
 	exchanges.Put(x)
 }

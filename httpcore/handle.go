@@ -3,6 +3,7 @@ package httpcore
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/wirespan/wirespan/lifecycle"
@@ -15,7 +16,9 @@ type handling struct {
 	response response
 	body     *body // nil when the request has none
 
-	request  *http.Request
+	request  http.Request
+	url      url.URL       // of request
+	values   [4]string     // of the request's header, when they are few
 	hijacked *hijackedConn // nil unless the handler took the connection over
 }
 
@@ -86,9 +89,9 @@ func (c *conn) callHandler(h *handling) (panicked bool) {
 		defer time.AfterFunc(quickHandlerNS, h.response.flushHeld).Stop()
 	}
 	if h.request.RequestURI == "*" && h.request.Method == http.MethodOptions {
-		answerOptions(&h.response, h.request)
+		answerOptions(&h.response, &h.request)
 	} else {
-		c.set.handler.ServeHTTP(&h.response, h.request)
+		c.set.handler.ServeHTTP(&h.response, &h.request)
 	}
 	returned = true
 	return false

@@ -11,31 +11,31 @@ import (
 
 type trailerField = http1.TrailerField
 
-// background is copied for each request: only Request.WithContext can set a request's context.
+// background is copied for each request: only Request.WithContext can set a request's context. The copy that it returns
+// does not escape.
 var background http.Request
 
 // newRequest makes h.request from the head, of which text is a copy: what http.ReadRequest would make of it.
 func (h *handling) newRequest(text string) *refusal {
 	c, x := h.response.c, h.response.x
 	head := &x.head
-	r := background.WithContext(&h.ctx)
-	h.request = r
+	h.request = *background.WithContext(&h.ctx)
+	r := &h.request
 	r.Method = x.request.Method
 	r.RequestURI = x.request.Target
 	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, head.Minor
 	if head.Minor == 0 {
 		r.Proto = "HTTP/1.0"
 	}
-	u, err := parseTarget(r.RequestURI, head.Form)
-	if err != nil {
+	if err := parseTarget(&h.url, r.RequestURI, head.Form); err != nil {
 		return &refusal{400, http1.CodeInvalidRequestLine, "the request target cannot be parsed", err}
 	}
-	r.URL = u
+	r.URL = &h.url
 	r.Host = x.request.Host
 	r.RemoteAddr = c.remoteAddr
 	r.TLS = c.tls
 	r.Close = !x.persistent()
-	r.Header = makeHeader(text, head)
+	r.Header = makeHeader(text, head, h.values[:0])
 	fixPragma(r.Header)
 	switch {
 	case head.Chunked:
@@ -52,16 +52,22 @@ func (h *handling) newRequest(text string) *refusal {
 	return nil
 }
 
-// makeHeader builds the header map with one allocation for all values. Host and Transfer-Encoding are in
-// the Request's own fields, as net/http has it.
-func makeHeader(text string, head *http1.Head) http.Header {
+// makeHeader builds the header map, with its values in values when they fit, or in one allocation. Host and
+// Transfer-Encoding are in the Request's own fields, as net/http has it.
+func makeHeader(text string, head *http1.Head, values []string) http.Header {
 	fields := head.Fields
-	header := make(http.Header, len(fields))
-	values := make([]string, 0, len(fields))
+	var header http.Header
 	for i := range fields {
 		name := canonicalName(slice(text, fields[i].Name))
 		if name == "Host" || name == "Transfer-Encoding" {
 			continue
+		}
+		if header == nil {
+			left := len(fields) - i
+			header = make(http.Header, left)
+			if left > cap(values) {
+				values = make([]string, 0, left)
+			}
 		}
 		value := slice(text, fields[i].Value)
 		if old := header[name]; old != nil {
@@ -71,6 +77,9 @@ func makeHeader(text string, head *http1.Head) http.Header {
 		n := len(values)
 		values = append(values, value)
 		header[name] = values[n : n+1 : n+1]
+	}
+	if header == nil {
+		return make(http.Header)
 	}
 	return header
 }
@@ -115,27 +124,25 @@ func announcedTrailer(h http.Header) http.Header {
 	return trailer
 }
 
-// parseTarget makes the URL of a request target (RFC 9112, 3.2).
-func parseTarget(target string, form http1.TargetForm) (*url.URL, error) {
-	switch form {
-	case http1.OriginForm:
-		if plainTarget(target) {
-			path, query := splitTarget(target)
-			u := &url.URL{Path: path, RawQuery: query}
-			if query == "" && len(path) < len(target) {
-				u.ForceQuery = true
-			}
-			return u, nil
-		}
-	case http1.AuthorityForm:
-		u, err := url.ParseRequestURI("http://" + target)
-		if err != nil {
-			return nil, err
-		}
-		u.Scheme = ""
-		return u, nil
+// parseTarget makes u the URL of a request target (RFC 9112, 3.2).
+func parseTarget(u *url.URL, target string, form http1.TargetForm) error {
+	if form == http1.OriginForm && plainTarget(target) {
+		u.Path, u.RawQuery = splitTarget(target)
+		u.ForceQuery = u.RawQuery == "" && len(u.Path) < len(target)
+		return nil
 	}
-	return url.ParseRequestURI(target)
+	if form == http1.AuthorityForm {
+		target = "http://" + target
+	}
+	parsed, err := url.ParseRequestURI(target)
+	if err != nil {
+		return err
+	}
+	*u = *parsed
+	if form == http1.AuthorityForm {
+		u.Scheme = ""
+	}
+	return nil
 }
 
 // splitTarget cuts an origin-form target at its first '?'.

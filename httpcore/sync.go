@@ -129,8 +129,8 @@ func equalFold(a, b string) bool {
 // trySync offers the request to the SyncHandler and, when that takes it, writes the response.
 // The request's body is in c.buf by then, or there is none.
 func (c *conn) trySync(x *exchange, body []byte) (taken bool) {
-	c.syncRequest = SyncRequest{c: c, x: x, body: body}
-	c.syncResponse.reset()
+	x.syncRequest = SyncRequest{c: c, x: x, body: body}
+	x.syncResponse.reset()
 	if !c.callSync(x) {
 		return false
 	}
@@ -146,7 +146,7 @@ func (c *conn) callSync(x *exchange) (taken bool) {
 			taken = true
 		}
 	}()
-	taken = c.set.sync.ServeSync(&c.syncResponse, &c.syncRequest)
+	taken = c.set.sync.ServeSync(&x.syncResponse, &x.syncRequest)
 	returned = true
 	return taken
 }
@@ -156,7 +156,7 @@ func (c *conn) writeSync(x *exchange) {
 	if x.failure.code != "" {
 		return
 	}
-	w := &c.syncResponse
+	w := &x.syncResponse
 	n := len(w.body) + len(w.text)
 	x.status = w.status
 	bodyAllowed := statusAllowsBody(w.status)
