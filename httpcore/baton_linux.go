@@ -69,6 +69,7 @@ func (w *pollWorker) hold(word uint64) {
 		t.begin(p)
 		v := p.turn()
 		if !t.end() {
+			p.lost()
 			p.runOn(v)
 			return
 		}
@@ -194,8 +195,8 @@ func (w *pollWorker) fetch() bool {
 // been slow, those of its worker that are not known to be quick are given goroutines of their own for a while, as every
 // request has with net/http: a handler that blocks costs the others a millisecond before the baton moves on.
 const (
-	slowPhaseNS = int64(200e6)
-	slowTurnNS  = int64(1e6)
+	slowPhaseNS   = int64(200e6)
+	slowRequestNS = int64(1e6)
 	// streakTrusted is how many turns in a row must have been quick for a connection to be run by the holder although others
 	// are slow; streakSlow is what a slow one sets the count to.
 	streakTrusted = 32

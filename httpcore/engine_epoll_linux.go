@@ -211,21 +211,18 @@ func (s *epollSource) take(fd int, remote net.Addr, to *worker) {
 	p.start()
 }
 
-// start parks a new connection in its epoll set.
+// start parks a new connection in its epoll set. It is running until it is in there: nobody may close it before.
 func (p *polled) start() {
 	if p.c.next() != stepRead {
 		p.runOn(p.finish())
 		return
 	}
-	p.state.Store(stateParked)
-	if err := p.w.poller.Add(p.fd, parkedEvents, p.key); err == nil {
-		p.repoke()
+	if err := p.w.poller.Add(p.fd, parkedEvents, p.key); err != nil {
+		p.c.writeFailed(os.NewSyscallError("epoll_ctl", err))
+		p.finish()
 		return
 	}
-	if p.state.CompareAndSwap(stateParked, stateRunning) {
-		p.c.writeFailed(net.ErrClosed)
-		p.finish()
-	}
+	p.runOn(turnWait)
 }
 
 // refuse tells a connection that it is one too many.

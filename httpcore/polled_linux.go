@@ -85,10 +85,11 @@ const maxTurn = 32
 // turn runs the connection until it has to wait for a request, or has had its share.
 func (p *polled) turn() verdict {
 	c := p.c
-	if p.lingering != nil {
+	late := p.poked.Load() && p.poked.Swap(false) && c.expired()
+	switch {
+	case p.lingering != nil:
 		return p.linger()
-	}
-	if p.poked.Load() && p.poked.Swap(false) && c.expired() {
+	case late:
 		c.fed(0, 0, errLate)
 	}
 	drained := false
@@ -134,6 +135,15 @@ func (p *polled) readAt() int64 {
 	return p.c.clock()
 }
 
+// lost notes that the holder of the baton has lost it in the connection's turn.
+func (p *polled) lost() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.waited {
+		p.streak = streakSlow
+	}
+}
+
 // runOn goes on with a connection whose goroutine has nothing else to do: v is how its turn has ended.
 func (p *polled) runOn(v verdict) {
 	for v == turnAgain {
@@ -153,9 +163,9 @@ func (p *polled) runAlone() {
 			p.runOn(p.abandon())
 		}
 	}()
-	start := lifecycle.MonotonicNS()
+	start, served := lifecycle.MonotonicNS(), p.c.served
 	v := p.turn()
-	if lifecycle.MonotonicNS()-start > slowTurnNS {
+	if took := lifecycle.MonotonicNS() - start; took > slowRequestNS*int64(max(p.c.served-served, 1)) {
 		p.streak = streakSlow
 		p.w.noteSlow()
 	} else {
@@ -350,7 +360,9 @@ func (p *polled) linger() verdict {
 		l.left -= n
 		switch {
 		case err == poll.WouldBlock:
-			c.deadline.Store(min(c.server.clock.after(int64(lingerQuiet)), l.end))
+			if reads > 0 || c.deadline.Load() == 0 {
+				c.deadline.Store(min(c.server.clock.after(int64(lingerQuiet)), l.end))
+			}
 			return turnWait
 		case err != nil || l.left <= 0:
 			return p.close()
