@@ -10,9 +10,9 @@
 //	                    │
 //	                    └ emit.go → lifecycle.Collector
 //
-// An engine owns sockets and goroutines (engine_goroutine.go, socket.go). It asks the state machine, [conn], what is
-// next: bytes, a request to serve, or the end. conn makes no system call; where a handler must wait for the client it
-// goes through the stream interface, which the engine implements.
+// An engine owns sockets and goroutines. It asks the state machine, [conn], what is next: bytes, a request to serve, or the
+// end. conn makes no system call; where a handler must wait for the client it goes through the stream interface, which the
+// engine implements.
 //
 // A request is an exchange (exchange.go) from the first byte of its head to the one place where it ends: conn.flush
 // hands the response to the kernel, and conn.finish records the outcome, whatever it was. Answers that the server makes
@@ -28,6 +28,39 @@
 //
 // A [SyncHandler] is given views of the connection's buffers instead, and allocates nothing.
 //
+// # The goroutine engine
+//
+// Each connection has a goroutine that reads, parses and runs the handlers (engine_goroutine.go); its stream is a net.Conn
+// (socket.go). It is for TLS, for listeners that are not sockets themselves, and for systems without epoll.
+//
+// # The epoll engine
+//
+// Each worker has an epoll set and one baton (baton_linux.go). The life of a connection (polled_linux.go), and who runs it:
+//
+//   - The goroutine of the listener accepts it, makes its conn, records ConnectionOpened, and puts it into the epoll set of
+//     its worker. Now it is parked: it has neither a goroutine nor a buffer.
+//   - The goroutine that holds the baton is told that there are bytes. It changes the connection's state from parked to
+//     running, which makes it the connection's goroutine, reads, parses, calls the handler, writes, and parks it again: one
+//     turn. The usual request costs one recvfrom, one sendto, and its share of an epoll_wait.
+//   - A turn that lasts loses the baton. The watchdog (watchdog_linux.go) looks every millisecond whether a worker is in the
+//     same turn as the last time; and a handler that has to wait for its client gives the baton away by itself
+//     (polled.wait). Either takes it by a compare-and-swap of the worker's word, and gives it, with the events that are not
+//     looked at yet, to a spare goroutine (runners_linux.go). The one that has lost it finds that out when the turn ends: it
+//     parks its connection and becomes a spare one.
+//   - A connection whose handlers are slow, or for a while after a slow one every connection that is not known to be quick,
+//     is handed to a spare goroutine as soon as there are bytes, so that nobody waits for the watchdog.
+//   - An event of a connection that runs, which only a later holder of the baton can see, is noted in it (eventWhileRunning):
+//     it wakes who waits, and tells the request's context when the client is gone.
+//   - A connection that has been parked for too long is run by the sweep, which finds it parked and makes it running.
+//   - Whoever runs it closes it. Close and the sweep only shut the socket down, or wake who waits.
+//   - A handler that hijacks takes it out of the epoll set, as a net.Conn.
+//
+// What makes that safe: a worker's word says whose turn it is and is only changed by compare-and-swap, so there is one
+// holder at any time; what belongs to the baton (the events, the connections with more to do) is touched by nobody
+// else. A connection's state is atomic, and only who has made it running touches its conn. An event finds its connection by
+// slot and generation (slots_linux.go), so one that comes late finds nobody. The buffers and the exchange belong to the
+// connection's goroutine, never to the worker.
+//
 // # Deadlines
 //
 // There is no timer per connection: conn.deadline and conn.writeDeadline hold when the present wait has lasted too
@@ -38,6 +71,10 @@
 // # Locks
 //
 // The order is response.mu, body.mu, expectation.mu, requestContext.mu, watcher.mu; and server.mu, worker.mu; deadlines.mu
-// and body.wake come last but for lowConn.mu, which is innermost. Nothing that reads the body takes response.mu: a Write
-// that waits for the client holds it, and the client may be waiting for its body to be read.
+// and body.wake come last but for lowConn.mu and polled.mu, which are innermost. Nothing that reads the body takes
+// response.mu: a Write that waits for the client holds it, and the client may be waiting for its body to be read.
+//
+// Of the atomics of the epoll engine, these pairs are stored and loaded in opposite order on the two sides, so that one of
+// them sees the other: polled.poked and polled.state (a poke and a park), pollWorker.word and watchdog.asleep (the begin of a
+// turn and the watchdog's sleep), conn.idle and server.draining (the wait for a request and Shutdown).
 package httpcore

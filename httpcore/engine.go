@@ -15,7 +15,8 @@ type Engine int
 const (
 	// EngineAuto, the zero value, takes the best engine that the system and the listener allow.
 	EngineAuto Engine = iota
-	// EngineEpoll polls many connections from each worker (Linux, without TLS).
+	// EngineEpoll polls many connections from each worker, and runs the handlers of most requests without a goroutine of their
+	// own. It is for TCP and Unix listeners, without TLS, on Linux; Serve fails with others.
 	EngineEpoll
 	// EngineGoroutine gives each connection a goroutine that blocks in its reads.
 	EngineGoroutine

@@ -63,7 +63,8 @@ type Server struct {
 
 	// BaseContext returns the context of all requests that come through the listener; nil: context.Background.
 	BaseContext func(net.Listener) context.Context
-	// ConnContext returns the context of all requests of the connection; nil: the base context.
+	// ConnContext returns the context of all requests of the connection; nil: the base context. It must leave c's bytes alone;
+	// with EngineEpoll they are out of its reach.
 	ConnContext func(ctx context.Context, c net.Conn) context.Context
 	// ErrorLog is for what no caller can be told: handlers that panic, accepts that fail; nil is the log package's
 	// standard logger.
