@@ -1,0 +1,5 @@
+//go:build !race
+
+package traced_test
+
+const raceEnabled = false
