@@ -41,6 +41,9 @@ func splitHost(host string) (address string, port int) {
 	} else if i := strings.LastIndexByte(host, ':'); i >= 0 && i == strings.IndexByte(host, ':') {
 		address, digits = host[:i], host[i+1:]
 	}
+	if digits == "" { // strconv's error would be an allocation
+		return address, 0
+	}
 	if n, err := strconv.ParseUint(digits, 10, 16); err == nil {
 		port = int(n)
 	}

@@ -19,8 +19,8 @@ import (
 // discard is a client that takes every batch.
 type discard struct{}
 
-func (discard) Start(context.Context) error                                 { return nil }
-func (discard) Stop(context.Context) error                                  { return nil }
+func (discard) Start(context.Context) error                                  { return nil }
+func (discard) Stop(context.Context) error                                   { return nil }
 func (discard) UploadTraces(context.Context, []*tracepb.ResourceSpans) error { return nil }
 
 const (
@@ -46,7 +46,7 @@ func TestTracedSyncHandlerAllocatesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer collector.Shutdown(context.Background()) //nolint:errcheck // nothing can be left
+			defer collector.Shutdown(context.Background())
 			serve(t, &httpcore.Server{Engine: e, Collector: collector, Sync: httpcore.SyncHandlerFunc(hello)}, func(roundTrip func()) {
 				const requests = 5000
 				for range 1000 {

@@ -1,7 +1,6 @@
 package poll
 
 import (
-	"errors"
 	"os"
 	"syscall"
 	"unsafe"
@@ -73,8 +72,8 @@ func (p *Poller) Close() error { return p.file.Close() }
 // with an error that matches os.ErrClosed.
 func (p *Poller) Wait(events []Event) (int, error) {
 	p.events, p.n, p.err = events, 0, nil
-	if err := p.raw.Read(p.collect); err != nil {
-		return 0, err
+	if p.raw.Read(p.collect) != nil {
+		return 0, os.ErrClosed
 	}
 	return p.n, p.err
 }
@@ -123,6 +122,3 @@ func (p *Poller) control(op int, fd int, events uint32, key Key) error {
 	}
 	return nil
 }
-
-// IsClosed reports whether err is that of a Poller, or of a listener, which was closed.
-func IsClosed(err error) bool { return errors.Is(err, os.ErrClosed) }
