@@ -327,9 +327,16 @@ func (c *conn) serve() {
 			c.answered(x)
 			return
 		}
-		c.flush() // the requests of what waits are views of the buffer, which a Handler's body may move
+		if c.mayMove(x) {
+			c.flush() // the requests of what waits are views of the buffer
+		}
 	}
 	c.serveHandler(x)
+}
+
+// mayMove reports whether the input buffer may be moved while a Handler serves x: for its body, or for what was read ahead.
+func (c *conn) mayMove(x *exchange) bool {
+	return x.head.Chunked || x.head.ContentLength > 0 || len(c.buf)-c.w < minBuffer/4
 }
 
 // serveSync reads a small body whole and offers the request to the SyncHandler. It consumes the body only when
