@@ -53,13 +53,13 @@ func grpcClient() otlptrace.Client {
 	return otlptracegrpc.NewClient(opts...)
 }
 
-// observeGRPC notes how an upload ended.
+// observeGRPC hands the spans over and notes how the upload ended.
 func observeGRPC(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	err := invoke(ctx, method, req, reply, cc, opts...)
-	r := resultOf(ctx)
+	r := attemptOf(ctx)
 	if r == nil {
-		return err
+		return invoke(ctx, method, req, reply, cc, opts...)
 	}
+	err := invoke(ctx, method, req, reply, cc, append(opts, grpc.ForceCodecV2(r.handOver))...)
 	r.known = true
 	if err != nil {
 		r.grpc(status.Convert(err))

@@ -112,7 +112,7 @@ type observeHTTP struct{ next http.RoundTripper }
 // RoundTrip implements [http.RoundTripper].
 func (o observeHTTP) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := o.next.RoundTrip(req)
-	r := resultOf(req.Context())
+	r := attemptOf(req.Context())
 	if r == nil {
 		return resp, err
 	}

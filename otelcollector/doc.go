@@ -25,11 +25,12 @@
 //	queue            batches in order, bounded in bytes, and all accounts         queue.go
 //	uploaders        four of them, each with its message, retrying                upload.go, message.go
 //	client           the official OTLP client, and what it answered               client.go, result.go
+//	buffers          back from grpc, which reads them where they are              handover.go, buffers.go
 //
 // There is no span object: what does not change during a connection is encoded when it opens, and the end of a request
 // appends the rest. The request path takes an uncontended lock of its connection and one of its worker's shard, holds the
 // latter while it copies some hundred bytes, and allocates nothing. The client gets a batch as the unknown fields of its
-// ScopeSpans messages, which protobuf marshals as they are; see [Config.Client].
+// ScopeSpans messages, which protobuf marshals as they are; see [Config.Client]. Over gRPC even that copy is spared.
 //
 // Nothing here blocks a request. What finds the queue full is dropped, and every span that was made is in exactly one
 // of the accounts of [Stats] at any time.

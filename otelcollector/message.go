@@ -14,12 +14,23 @@ import (
 
 // message is what an uploader passes to the client, made once and filled for each batch.
 type message struct {
+	head   []byte // the ResourceSpans without scopes, encoded
 	list   [1]*tracepb.ResourceSpans
 	scopes []*tracepb.ScopeSpans // all that were ever needed at once
 }
 
 func newMessage(r *resourcepb.Resource, schemaURL string) *message {
-	return &message{list: [1]*tracepb.ResourceSpans{{Resource: r, SchemaUrl: schemaURL}}}
+	spans := &tracepb.ResourceSpans{Resource: r, SchemaUrl: otlp.Valid(schemaURL)}
+	return &message{head: encoded(spans), list: [1]*tracepb.ResourceSpans{spans}}
+}
+
+// encoded returns a message whose strings are valid, encoded.
+func encoded(m proto.Message) []byte {
+	b, err := proto.Marshal(m)
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // fill puts a batch into the message. The spans are the unknown fields of their ScopeSpans: protobuf marshals unknown
@@ -48,6 +59,7 @@ func (m *message) empty() {
 type scope struct {
 	proto     *commonpb.InstrumentationScope
 	schemaURL string
+	head      []byte // the ScopeSpans without spans, encoded
 }
 
 // scopeKey tells scopes apart.
@@ -70,7 +82,8 @@ func newScope(s *instrumentation.Scope) *scope {
 		p.Reset()
 	}
 	p.Name, p.Version = otlp.Valid(s.Name), otlp.Valid(s.Version)
-	return &scope{proto: p, schemaURL: otlp.Valid(s.SchemaURL)}
+	url := otlp.Valid(s.SchemaURL)
+	return &scope{proto: p, schemaURL: url, head: encoded(&tracepb.ScopeSpans{Scope: p, SchemaUrl: url})}
 }
 
 func ownScope() *scope {

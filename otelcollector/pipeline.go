@@ -109,6 +109,7 @@ func (p *pipeline) tick(interval time.Duration) {
 		select {
 		case <-t.C:
 			p.cut()
+			p.buffers.trim()
 			reported = p.reportFull(reported)
 		case <-p.stopping:
 			return

@@ -3,6 +3,7 @@ package otelcollector
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // group is a run of finished spans of one scope.
@@ -18,6 +19,7 @@ type batch struct {
 	spans  int
 	bytes  int
 	seq    uint64
+	lent   atomic.Int32 // groups whose data grpc may still read; see handOver
 }
 
 // queue holds the batches that wait for an upload, and keeps the accounts. Its lock nests inside that of a shard.

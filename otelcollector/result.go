@@ -11,8 +11,20 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// resultKey is the key of the *result in the context of an upload.
-type resultKey struct{}
+// attempt is what an attempt to upload has in its context, for the transport of the official clients.
+type attempt struct {
+	result
+	handOver handOver
+}
+
+// attemptKey is the key of the *attempt.
+type attemptKey struct{}
+
+// attemptOf returns nil when the context is not that of an upload.
+func attemptOf(ctx context.Context) *attempt {
+	a, _ := ctx.Value(attemptKey{}).(*attempt)
+	return a
+}
 
 // result is how an attempt to upload ended. The transport of the official clients fills it in, since what they return
 // tells neither whether another attempt may help nor how many spans were rejected; see result.judge for other clients.
@@ -23,12 +35,6 @@ type result struct {
 	retry    bool          // another attempt may help
 	after    time.Duration // but not before
 	err      error
-}
-
-// resultOf returns the result to fill in; nil when the context is not that of an upload.
-func resultOf(ctx context.Context) *result {
-	r, _ := ctx.Value(resultKey{}).(*result)
-	return r
 }
 
 // judge completes the result with what UploadTraces returned.

@@ -70,24 +70,3 @@ func (s *shard) cutLocked() {
 	}
 	s.buf, s.spans = nil, 0
 }
-
-// buffers keeps the buffers of batches that were sent, for the next ones. The runtime takes back what is not needed for
-// a while.
-type buffers struct{ pool sync.Pool }
-
-// get returns an empty buffer; nil when there is none with some capacity.
-func (b *buffers) get() []byte {
-	if buf, ok := b.pool.Get().(*[]byte); ok {
-		return *buf
-	}
-	return nil
-}
-
-// put takes a buffer that nobody uses any more.
-func (b *buffers) put(buf []byte) {
-	if cap(buf) == 0 || cap(buf) > 2*maxBatchBytes {
-		return
-	}
-	buf = buf[:0]
-	b.pool.Put(&buf)
-}

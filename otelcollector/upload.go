@@ -28,9 +28,18 @@ func (p *pipeline) upload() {
 		}
 		exported, rejected, reason := p.send(b, m)
 		p.queue.settle(b, exported, rejected, reason)
-		for _, g := range b.groups {
-			p.buffers.put(g.data)
-		}
+		p.recycle(b)
+	}
+}
+
+// recycle keeps the buffers of a batch for the next ones. Those that grpc still has, which is rare, are left to the
+// garbage collector.
+func (p *pipeline) recycle(b *batch) {
+	if b.isLent() {
+		return
+	}
+	for _, g := range b.groups {
+		p.buffers.put(g.data)
 	}
 }
 
@@ -45,7 +54,7 @@ func (p *pipeline) send(b *batch, m *message) (exported, rejected int, reason Dr
 		if p.isStopping() {
 			last++
 		}
-		r := p.attempt(m)
+		r := p.attempt(b, m)
 		if r.err == nil || r.accepted {
 			rejected = int(min(max(r.rejected, 0), int64(b.spans)))
 			if r.err != nil {
@@ -104,9 +113,9 @@ func (p *pipeline) wait(d time.Duration, stopping bool) bool {
 }
 
 // attempt makes one upload.
-func (p *pipeline) attempt(m *message) result {
-	var r result
-	err := p.client.UploadTraces(context.WithValue(p.uploads, resultKey{}, &r), m.list[:])
-	r.judge(err)
-	return r
+func (p *pipeline) attempt(b *batch, m *message) result {
+	a := attempt{handOver: handOver{m, b}}
+	err := p.client.UploadTraces(context.WithValue(p.uploads, attemptKey{}, &a), m.list[:])
+	a.judge(err)
+	return a.result
 }
