@@ -84,11 +84,13 @@ func (q *queue) put(g group) bool {
 	return true
 }
 
-// wake tells the takers that there may be something to take.
+// wake tells as many takers as there are batches waiting: to wake all for one batch costs more than to take it.
 func (q *queue) wake() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.ready.Broadcast()
+	for range q.waiting {
+		q.ready.Signal()
+	}
 }
 
 // take returns the oldest batch. It waits for one; false says that there will be none.
