@@ -60,7 +60,7 @@ func (r *requestSpan) appendAttributes(dst []byte) []byte {
 }
 
 // text appends an attribute whose length somebody else determines.
-func (r *requestSpan) text(dst []byte, k otlp.Key, v string) []byte {
+func (r *requestSpan) text(dst []byte, k *otlp.Key, v string) []byte {
 	return k.AppendString(dst, otlp.SpanAttribute, otlp.Truncate(v, r.c.collector.limits.AttributeValueLengthLimit))
 }
 
@@ -140,6 +140,17 @@ func (r *requestSpan) appendPhases(dst []byte) []byte {
 			dst = appendSeconds(dst, keyConnectionAge, time.Duration(p.FirstByte-accepted))
 		}
 	}
+	if p.IdleSince != 0 && p.FirstByte != 0 && p.HeadParsed != 0 && p.HandlerStart != 0 && p.HandlerEnd != 0 && p.LastByte != 0 {
+		return allPhases.Append(dst, seconds(p.Idle()), seconds(p.Head()), seconds(p.Queue()), seconds(p.Handler()), seconds(p.Write()))
+	}
+	return appendSomePhases(dst, p)
+}
+
+// allPhases are the attributes of a request that came to its end, as most do.
+var allPhases = otlp.NewDoubles(otlp.SpanAttribute, keyIdle, keyHead, keyQueue, keyHandler, keyWrite)
+
+// appendSomePhases is for the others.
+func appendSomePhases(dst []byte, p *lifecycle.Phases) []byte {
 	if p.IdleSince != 0 && p.FirstByte != 0 {
 		dst = appendSeconds(dst, keyIdle, p.Idle())
 	}
@@ -158,9 +169,12 @@ func (r *requestSpan) appendPhases(dst []byte) []byte {
 	return dst
 }
 
-func appendSeconds(dst []byte, k otlp.Key, d time.Duration) []byte {
-	return k.AppendDouble(dst, otlp.SpanAttribute, d.Seconds())
+func appendSeconds(dst []byte, k *otlp.Key, d time.Duration) []byte {
+	return k.AppendDouble(dst, otlp.SpanAttribute, seconds(d))
 }
+
+// seconds is d.Seconds() in one division.
+func seconds(d time.Duration) float64 { return float64(d) / float64(time.Second) }
 
 // samplingAttributes are the name and the attributes that the conventions want a sampler to see. They may be kept.
 func (c *connection) samplingAttributes(r *lifecycle.Request) (name string, attrs []attribute.KeyValue) {
@@ -168,7 +182,7 @@ func (c *connection) samplingAttributes(r *lifecycle.Request) (name string, attr
 	if c.trusted {
 		from = c.collector.origin(r.Fields)
 	}
-	add := func(k otlp.Key, v string) {
+	add := func(k *otlp.Key, v string) {
 		if v != "" {
 			attrs = append(attrs, attribute.String(k.Name(), cloned(v)))
 		}

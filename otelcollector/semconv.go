@@ -102,7 +102,7 @@ var requestKeys = keySet(
 	keyQueue, keyHandler, keyWrite,
 )
 
-func keySet(keys ...otlp.Key) map[string]bool {
+func keySet(keys ...*otlp.Key) map[string]bool {
 	set := make(map[string]bool, len(keys))
 	for _, k := range keys {
 		set[k.Name()] = true
@@ -111,7 +111,7 @@ func keySet(keys ...otlp.Key) map[string]bool {
 }
 
 // whole is an attribute of a span that is always the same, encoded in advance.
-func whole(k otlp.Key, v string) string {
+func whole(k *otlp.Key, v string) string {
 	return string(k.AppendString(nil, otlp.SpanAttribute, v))
 }
 

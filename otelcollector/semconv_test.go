@@ -16,7 +16,7 @@ func TestKeysAreThoseOfTheConventions(t *testing.T) {
 		t.Errorf("schema URL is %s, that of the conventions %s", schemaURL, semconv.SchemaURL)
 	}
 	for _, c := range []struct {
-		ours   otlp.Key
+		ours   *otlp.Key
 		theirs attribute.Key
 	}{
 		{keyMethod, semconv.HTTPRequestMethodKey},

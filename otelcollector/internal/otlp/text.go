@@ -15,6 +15,10 @@ func validLen(s string) (n int, valid bool) {
 	if utf8.ValidString(s) {
 		return len(s), true
 	}
+	return repairedLen(s), false
+}
+
+func repairedLen(s string) (n int) {
 	broken := false
 	for i := 0; i < len(s); {
 		_, size := utf8.DecodeRuneInString(s[i:])
@@ -28,7 +32,7 @@ func validLen(s string) (n int, valid bool) {
 		}
 		i += size
 	}
-	return n, false
+	return n
 }
 
 // appendText appends the length of s and s, valid and n being what validLen said.
