@@ -20,7 +20,7 @@
 //
 //	RequestStarted   ids and the head decision, written into Request.Trace        propagate.go, sample.go
 //	Context          a live span, in a list of the connection                     live.go
-//	outcome          one Span message, encoded and copied into a shard            request.go, attributes.go
+//	outcome          one Span message, encoded at the end of a shard's batch      request.go, attributes.go
 //	shard            spans of one worker or one SDK scope, up to 512 KiB          shard.go
 //	queue            batches in order, bounded in bytes, and all accounts         queue.go
 //	uploaders        four of them, each with its message, retrying                upload.go, message.go
@@ -29,7 +29,7 @@
 //
 // There is no span object: what does not change during a connection is encoded when it opens, and the end of a request
 // appends the rest. The request path takes an uncontended lock of its connection and one of its worker's shard, holds the
-// latter while it copies some hundred bytes, and allocates nothing. The client gets a batch as the unknown fields of its
+// latter while it encodes, aside when somebody else holds it, and allocates nothing. The client gets a batch as the unknown fields of its
 // ScopeSpans messages, which protobuf marshals as they are; see [Config.Client]. Over gRPC even that copy is spared.
 //
 // Nothing here blocks a request. What finds the queue full is dropped, and every span that was made is in exactly one

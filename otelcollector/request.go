@@ -32,19 +32,18 @@ type ending struct {
 
 // requestStarted gives the request its identity: in the trace of its caller, or in a new one.
 func (c *connection) requestStarted(e *lifecycle.RequestStarted) {
-	var t lifecycle.TraceContext
+	t := &e.Trace
 	var extra []attribute.KeyValue
 	if c.collector.sampler.custom != nil {
-		t, extra = c.askSampler(e.Request)
+		extra = c.askSampler(e.Request)
 	} else {
 		parent := c.collector.propagator.parent(e.Request)
-		t = identity(&parent)
+		identify(t, &parent)
 		t.State = parent.state
 		if c.collector.sampler.rules.decide(&t.TraceID, &parent) {
 			t.Flags |= flagSampled
 		}
 	}
-	e.Trace = t
 	if c.stray {
 		return
 	}
@@ -56,22 +55,22 @@ func (c *connection) requestStarted(e *lifecycle.RequestStarted) {
 	}
 }
 
-// identity makes the ids of a span with this parent, not yet sampled.
-func identity(parent *remote) (t lifecycle.TraceContext) {
+// identify makes the ids of a span with this parent, not yet sampled.
+func identify(t *lifecycle.TraceContext, parent *remote) {
 	if parent.valid {
 		t.TraceID, t.ParentSpanID, t.Flags = parent.traceID, parent.spanID, parent.flags&^flagSampled
 	} else {
-		t.TraceID, t.Flags = newTraceID(), flagRandom
+		t.TraceID, t.ParentSpanID, t.Flags = newTraceID(), [8]byte{}, flagRandom
 	}
 	t.SpanID = newSpanID()
-	return t
 }
 
 // askSampler has a sampler decide that is not one of the SDK's. It may add attributes.
-func (c *connection) askSampler(r *lifecycle.Request) (t lifecycle.TraceContext, extra []attribute.KeyValue) {
+func (c *connection) askSampler(r *lifecycle.Request) (extra []attribute.KeyValue) {
 	ctx := c.collector.propagator.context(context.Background(), r)
 	parent := remoteOf(ctx)
-	t = identity(&parent)
+	t := &r.Trace
+	identify(t, &parent)
 	name, attributes := c.samplingAttributes(r)
 	var result sdktrace.SamplingResult
 	var sampled bool
@@ -80,7 +79,7 @@ func (c *connection) askSampler(r *lifecycle.Request) (t lifecycle.TraceContext,
 	if sampled {
 		t.Flags |= flagSampled
 	}
-	return t, result.Attributes
+	return result.Attributes
 }
 
 // requestEnded ends the span of a request: it is appended whole to the batch of its worker.
@@ -88,12 +87,9 @@ func (c *connection) requestEnded(s lifecycle.Stamp, o *lifecycle.Outcome, end e
 	if o.Request == nil {
 		return
 	}
-	span := requestSpan{c: c, stamp: s, o: o, ending: end, trace: o.Trace}
+	span := requestSpan{c: c, stamp: s, o: o, ending: end, trace: &o.Trace}
 	if end.unstarted || !o.Trace.IsValid() {
-		span.trace, _ = c.collector.root(nameOther, trace.SpanKindServer, func() []attribute.KeyValue {
-			_, attributes := c.samplingAttributes(o.Request)
-			return attributes
-		})
+		span.trace = c.unstarted(o.Request)
 	} else if !c.stray {
 		span.live = c.settle(o.Request)
 	}
@@ -107,10 +103,16 @@ func (c *connection) requestEnded(s lifecycle.Stamp, o *lifecycle.Outcome, end e
 		return
 	}
 	span.prepare()
-	buf := takeScratch()
-	defer buf.give()
-	buf.buf = span.append(buf.buf[:0])
-	c.shard.add(buf.buf)
+	c.shard.encode(&span)
+}
+
+// unstarted makes the identity of a span that no RequestStarted has given one.
+func (c *connection) unstarted(r *lifecycle.Request) *lifecycle.TraceContext {
+	t, _ := c.collector.root(nameOther, trace.SpanKindServer, func() []attribute.KeyValue {
+		_, attributes := c.samplingAttributes(r)
+		return attributes
+	})
+	return &t
 }
 
 // requestSpan is the span of one request at its end.
@@ -119,7 +121,7 @@ type requestSpan struct {
 	c     *connection
 	stamp lifecycle.Stamp
 	o     *lifecycle.Outcome
-	trace lifecycle.TraceContext
+	trace *lifecycle.TraceContext
 	live  *recorded // what the handler put on the span; nil when nothing
 
 	startNS, endNS int64 // wall time
@@ -129,9 +131,11 @@ type requestSpan struct {
 	message        string // of the status
 	errorType      string
 	panicked       *lifecycle.PanicError
+	panicMessage   string
 }
 
-// prepare derives everything that is not just encoded.
+// prepare derives everything that is not just encoded. What is not ours is called here, such as the Error method of what
+// a handler panicked with: append runs under the lock of a shard.
 func (r *requestSpan) prepare() {
 	r.times()
 	r.method = r.c.collector.method(r.o.Method)
@@ -183,7 +187,9 @@ func (r *requestSpan) judge() {
 			r.message = r.err.Error()
 		}
 	}
-	r.panicked = panicIn(r.err)
+	if r.panicked = panicIn(r.err); r.panicked != nil {
+		r.panicMessage = strings.TrimPrefix(r.panicked.Error(), "panic: ")
+	}
 }
 
 // panicIn returns the panic in the error of a handler that panicked.
@@ -233,7 +239,7 @@ func (r *requestSpan) appendPanic(dst []byte) []byte {
 	}
 	return otlp.AppendEvent(dst, &otlp.Event{Name: nameException, TimeNS: at, Attributes: []attribute.KeyValue{
 		attribute.String(exceptionType, typeName(r.panicked.Value)),
-		attribute.String(exceptionMessage, strings.TrimPrefix(r.panicked.Error(), "panic: ")),
+		attribute.String(exceptionMessage, r.panicMessage),
 		attribute.String(exceptionStacktrace, string(r.panicked.Stack)),
 	}}, r.c.collector.limits.AttributeValueLengthLimit)
 }

@@ -2,7 +2,8 @@ package otelcollector
 
 import "sync"
 
-// scratch is where a span is encoded before it is copied into its batch: the lock of the batch is not held meanwhile.
+// scratch is where a span is encoded that is copied into its batch: the lock of the batch is not held meanwhile. Those of
+// requests are encoded in the batch itself where that is possible.
 type scratch struct{ buf []byte }
 
 // maxScratch is the size beyond which a scratch is not kept.

@@ -3,15 +3,15 @@ package otelcollector
 import "sync"
 
 const (
-	// maxBatchBytes is the size at which a batch is closed.
+	// maxBatchBytes is the size of the largest batch of more than one span.
 	maxBatchBytes = 512 << 10
 	// maxSpanBytes is the size of the largest span. With a batch before it and a resource around it, a request
 	// stays under the 4 MiB that receivers accept unless they are told otherwise.
 	maxSpanBytes = 3 << 20
 )
 
-// shard collects the finished spans of one scope from one worker. The lock is held while a span is copied, so workers
-// only meet where a batch goes into the queue, once in some thousand spans.
+// shard collects the finished spans of one scope from one worker. Its lock is held while a span is encoded, and workers
+// only meet where a batch goes into the queue, once in some hundred spans.
 type shard struct {
 	pipeline *pipeline
 	scope    *scope
@@ -23,26 +23,55 @@ type shard struct {
 	closed bool   // by Shutdown
 }
 
+// encode takes a finished span. It is encoded where it is to lie: the batch has long left the processor's caches, and
+// while they fetch it the span is put together, rather than copied when there is nothing else to do. When somebody else
+// holds the lock it is encoded aside meanwhile, so that the lock is not held for longer than it has to be.
+func (s *shard) encode(span *requestSpan) {
+	if s.mu.TryLock() {
+		defer s.mu.Unlock()
+		s.settleLocked(span.append(s.batchLocked()))
+		return
+	}
+	aside := takeScratch()
+	defer aside.give()
+	aside.buf = span.append(aside.buf[:0])
+	s.add(aside.buf)
+}
+
 // add takes a finished span, encoded as a field of ScopeSpans. It copies it.
 func (s *shard) add(span []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.settleLocked(append(s.batchLocked(), span...))
+}
+
+// batchLocked returns the batch, to append a span to.
+func (s *shard) batchLocked() []byte {
+	if s.buf == nil {
+		s.buf = s.pipeline.buffers.get()
+	}
+	return s.buf
+}
+
+// settleLocked takes the batch with one more span at its end.
+func (s *shard) settleLocked(buf []byte) {
 	s.made++
+	before := len(s.buf)
+	s.buf = buf[:before]
 	switch {
 	case s.closed:
 		s.pipeline.queue.drop(1, DroppedAlreadyShutdown)
 		return
-	case len(span) > maxSpanBytes:
+	case len(buf)-before > maxSpanBytes:
 		s.pipeline.queue.drop(1, DroppedTooLarge)
 		return
-	case len(s.buf) > 0 && len(s.buf)+len(span) > maxBatchBytes:
+	case before > 0 && len(buf) > maxBatchBytes:
+		next := append(s.pipeline.buffers.get(), buf[before:]...)
 		s.cutLocked()
 		s.pipeline.queue.wake()
+		buf = next
 	}
-	if s.buf == nil {
-		s.buf = s.pipeline.buffers.get()
-	}
-	s.buf = append(s.buf, span...)
+	s.buf = buf
 	s.spans++
 }
 
