@@ -29,8 +29,9 @@
 //
 // There is no span object: what does not change during a connection is encoded when it opens, and the end of a request
 // appends the rest. The request path takes an uncontended lock of its connection and one of its worker's shard, holds the
-// latter while it encodes, aside when somebody else holds it, and allocates nothing. The client gets a batch as the unknown fields of its
-// ScopeSpans messages, which protobuf marshals as they are; see [Config.Client]. Over gRPC even that copy is spared.
+// latter while it encodes, aside when somebody else holds it, and allocates nothing. The client gets a batch as the
+// unknown fields of its ScopeSpans messages, which protobuf marshals as they are; see [Config.Client]. Over gRPC even that
+// copy is spared.
 //
 // Nothing here blocks a request. What finds the queue full is dropped, and every span that was made is in exactly one
 // of the accounts of [Stats] at any time.

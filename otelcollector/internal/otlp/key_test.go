@@ -21,7 +21,7 @@ func TestKeyAgainstAppendKeyValue(t *testing.T) {
 			t.Helper()
 			want := otlp.AppendKeyValue([]byte("before"), otlp.SpanAttribute, attribute.KeyValue{Key: attribute.Key(name), Value: v}, -1)
 			if !bytes.Equal(got, want) {
-				t.Errorf("key of %d bytes, value %.40s:\ngot  %.80x\nwant %.80x", keyLen, v.Emit(), got, want)
+				t.Errorf("key of %d bytes, value %.40s:\ngot  %.80x\nwant %.80x", keyLen, v.String(), got, want)
 			}
 		}
 		for _, n := range []int{0, 1, 80, 81, 82, 83, 84, 85, 86, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 16_381, 16_384, 70_000} {
