@@ -71,6 +71,7 @@ type conn struct {
 	h          *handling // while the Handler runs
 	idleSince  int64
 	served     int
+	graceEnd   int64 // until when its first request may begin although the server drains; coarse time
 	totalBytes int64
 	lastNS     int64
 	reason     lifecycle.Reason
@@ -150,6 +151,9 @@ func (c *conn) await() step {
 		return stepRead
 	}
 	if !c.idle.Swap(true) { // before the look at draining: whoever drains does it the other way round
+		if c.served == 0 {
+			c.graceEnd = c.server.clock.after(newDrainGrace)
+		}
 		c.setDeadline(c.set.idleTimeout)
 	}
 	if c.drained() {
@@ -175,7 +179,8 @@ func (c *conn) expired() bool {
 // drained reports whether the connection, which is idle, is to be closed because the server is shutting down. Before its
 // first request it has a grace.
 func (c *conn) drained() bool {
-	return c.server.draining.Load() && (c.served > 0 || c.server.clock.coarse() >= c.server.graceEnd.Load())
+	s := c.server
+	return s.draining.Load() && (c.served > 0 || s.clock.coarse() >= max(c.graceEnd, s.graceEnd.Load()))
 }
 
 func (c *conn) deadlinePassed() bool {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 )
 
 // Engine says how connections wait for bytes.
@@ -50,10 +51,17 @@ type engine interface {
 	release()
 }
 
-// acceptor accepts connections. It belongs to one goroutine.
+// acceptor accepts connections from one socket. It belongs to one goroutine, but for the methods that say so.
 type acceptor interface {
-	// accept waits for one connection and starts its life at the worker that to returns.
+	// accept waits for one connection and starts its life at the worker that to returns. It fails with an error that matches
+	// os.ErrDeadlineExceeded at the time that until has set.
 	accept(to func() *worker) error
+	// turnAway takes one connection if one waits, and tells it that it is not served, in no more than tellTime; false: there
+	// was none. It needs one descriptor.
+	turnAway(code string) bool
+	// until bounds how long accept waits, also one in progress; zero is for ever. False: it cannot, and the only end of an
+	// accept is that of the listener. Any goroutine may call it, also when accept is over.
+	until(t time.Time) bool
 	// look ends accept if the listener was closed. Any goroutine may call it, also when accept is over.
 	look()
 	// close is called when accept is not called any longer.

@@ -2,11 +2,13 @@ package httpcore
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/wirespan/wirespan/httpcore/internal/poll"
 	"golang.org/x/sys/unix"
@@ -160,6 +162,9 @@ func duplicate(c syscall.RawConn) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "listener"), nil
 }
 
+// until implements [acceptor].
+func (s *epollSource) until(t time.Time) bool { return s.file.SetReadDeadline(t) == nil }
+
 // look implements [acceptor]: a socket is closed when all its descriptors are.
 func (s *epollSource) look() {
 	if s.listener.Control(func(uintptr) {}) != nil {
@@ -173,6 +178,9 @@ func (s *epollSource) close() { _ = s.file.Close() }
 // accept implements [acceptor].
 func (s *epollSource) accept(to func() *worker) error {
 	if err := s.raw.Read(s.next); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
 		return &net.OpError{Op: "accept", Net: s.addr.Network(), Addr: s.addr, Err: net.ErrClosed}
 	}
 	if s.err != nil {
@@ -196,7 +204,7 @@ func (s *epollSource) take(fd int, remote net.Addr, to *worker) {
 		ctx = context.WithValue(s.parent, http.LocalAddrContextKey, local)
 	}
 	c.peers, c.remoteAddr = peersOf(remote, local)
-	if ok, code := server.enter(c); !ok {
+	if ok, code := server.enter(c, false); !ok {
 		s.refuse(c, fd, code)
 		return
 	}
@@ -235,3 +243,28 @@ func (s *epollSource) refuse(c *conn, fd int, code string) {
 	}
 	s.engine.server.refuseConn(c, nc, code, false)
 }
+
+// turnAway implements [acceptor].
+func (s *epollSource) turnAway(code string) bool {
+	if s.raw.Control(func(fd uintptr) { s.next(fd) }) != nil || s.err != nil {
+		return false
+	}
+	server := s.engine.server
+	c := newConn(server, server.leastBusy())
+	local := s.addr
+	if s.wildcard {
+		local = poll.LocalAddr(s.fd)
+	}
+	c.peers, _ = peersOf(s.peer, local)
+	server.turnAway(c, fileConn{os.NewFile(uintptr(s.fd), "connection"), s.fd}, code)
+	return true
+}
+
+// fileConn is a socket that takes no other descriptor than its own, as a net.Conn would for a moment.
+type fileConn struct {
+	*os.File
+	fd int
+}
+
+// CloseWrite ends the one direction.
+func (f fileConn) CloseWrite() error { return poll.CloseWrite(f.fd) }

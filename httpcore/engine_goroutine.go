@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -23,26 +24,35 @@ type goroutineEngine struct {
 // goroutineSource accepts from one listener.
 type goroutineSource struct {
 	*goroutineEngine
-	ctx context.Context
-	l   net.Listener
+	ctx       context.Context
+	l         net.Listener
+	deadlines interface{ SetDeadline(time.Time) error } // of l; nil: it has none
 }
 
 // acceptor implements [engine].
 func (e *goroutineEngine) acceptor(ctx context.Context, l net.Listener) (acceptor, error) {
-	return &goroutineSource{goroutineEngine: e, ctx: ctx, l: l}, nil
+	g := &goroutineSource{goroutineEngine: e, ctx: ctx, l: l}
+	g.deadlines, _ = l.(interface{ SetDeadline(time.Time) error })
+	return g, nil
 }
 
 // release implements [engine].
 func (e *goroutineEngine) release() {}
 
-// accept implements [acceptor].
+// accept implements [acceptor]. What a listener hands out although it was closed because the server drains is refused.
 func (g *goroutineSource) accept(to func() *worker) error {
 	nc, err := g.l.Accept()
 	if err != nil {
 		return err
 	}
-	g.server.take(g.ctx, nc, to(), g.config)
+	late := g.deadlines == nil && g.server.draining.Load()
+	g.server.take(g.ctx, nc, to(), g.config, late)
 	return nil
+}
+
+// until implements [acceptor].
+func (g *goroutineSource) until(t time.Time) bool {
+	return g.deadlines != nil && g.deadlines.SetDeadline(t) == nil
 }
 
 // look implements [acceptor]: Accept ends by itself.
@@ -51,14 +61,14 @@ func (g *goroutineSource) look() {}
 // close implements [acceptor].
 func (g *goroutineSource) close() {}
 
-// take starts the life of an accepted connection.
-func (s *server) take(ctx context.Context, nc net.Conn, w *worker, config *tls.Config) {
+// take starts the life of an accepted connection; late: it is not wanted any longer.
+func (s *server) take(ctx context.Context, nc net.Conn, w *worker, config *tls.Config, late bool) {
 	tuneConn(nc)
 	c := newConn(s, w)
 	c.peers, c.remoteAddr = peersOf(nc.RemoteAddr(), nc.LocalAddr())
 	so := newSocket(c, nc)
 	c.io, c.watcher.io, c.hijackable = so, so, so
-	if ok, code := s.enter(c); !ok {
+	if ok, code := s.enter(c, late); !ok {
 		s.refuseConn(c, nc, code, config != nil)
 		return
 	}
@@ -211,9 +221,7 @@ func (s *server) tell(nc net.Conn, code string) {
 		s.goneLocked()
 	}()
 	_ = nc.SetWriteDeadline(time.Now().Add(lingerQuiet))
-	body := "503 Service Unavailable: " + refusedReason[code] + "\n"
-	_, err := nc.Write([]byte("HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nX-Wirespan-Error: " + code +
-		"\r\nRetry-After: 1\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nDate: " + s.clock.date() + "\r\nConnection: close\r\n\r\n" + body))
+	_, err := io.WriteString(nc, s.refusalOf(code))
 	so := &socket{low: &lowConn{Conn: nc}}
 	so.top = so.low
 	so.close(err == nil)
@@ -222,6 +230,7 @@ func (s *server) tell(nc net.Conn, code string) {
 var refusedReason = map[string]string{
 	codeTooManyConnections: "the server has as many connections as it may",
 	codeDraining:           "the server is shutting down",
+	codeNoDescriptor:       "the server has no descriptor left",
 }
 
 // peersOf names the two ends, and the peer as http.Request.RemoteAddr has it.

@@ -27,6 +27,7 @@ const (
 	codeContentLengthMismatch = "response_content_length_mismatch"
 	codeTooManyConnections    = "max_concurrent_connections_exceeded"
 	codeDraining              = "server_draining"
+	codeNoDescriptor          = "out_of_descriptors"
 	codeWriteCanceled         = "write_canceled"
 	codeNotTLS                = "tls_expected"
 )

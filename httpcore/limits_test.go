@@ -177,10 +177,7 @@ func (l *shortListener) pauses() (pauses []time.Duration) {
 }
 
 func TestAcceptBacksOffAndGoesOn(t *testing.T) {
-	for _, err := range []error{
-		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED,
-		syscall.EPROTO, syscall.EINTR, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTUNREACH,
-	} {
+	for _, err := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		t.Run(fmt.Sprint(err), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				enterBubble(t)
@@ -199,6 +196,25 @@ func TestAcceptBacksOffAndGoesOn(t *testing.T) {
 				if got := l.pauses(); !slices.Equal(got, want[:2]) {
 					t.Errorf("then the pauses were %v, want %v", got, want[:2])
 				}
+			})
+		})
+	}
+}
+
+// What became of one connection is no reason to let the next one wait.
+func TestAcceptGoesOnAfterAConnectionThatWasAborted(t *testing.T) {
+	for _, err := range []error{
+		syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM, syscall.EINTR, syscall.ENOPROTOOPT,
+		syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH,
+	} {
+		t.Run(fmt.Sprint(err), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				enterBubble(t)
+				l := &shortListener{memoryListener: newMemoryListener(), failures: 12, err: err}
+				b := bubble{startOn(t, serveHello(), l), l.memoryListener}
+				start := time.Now()
+				b.dial().send(get("/")).recv("GET")
+				took(t, start, 0)
 			})
 		})
 	}

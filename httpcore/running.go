@@ -3,13 +3,10 @@ package httpcore
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -24,20 +21,26 @@ type server struct {
 	facade  *http.Server // the value of http.ServerContextKey
 	workers []*worker
 
-	draining atomic.Bool  // no new connections, no further requests
+	draining atomic.Bool  // no connections but those that are queued, no further requests
 	graceEnd atomic.Int64 // until when new connections may begin a request although the server drains; coarse time
+	looksEnd time.Time    // until when queued connections are looked for; set before draining
 	closed   atomic.Bool  // no connections at all
 	open     atomic.Int64
+
+	reserve    reserve
+	complaints complaints
 
 	mu         sync.Mutex
 	epoll      *epollEngine // the latest one; nil before the first
 	listeners  map[net.Listener]struct{}
-	acceptors  map[acceptor]struct{}
+	intakes    map[*intake]struct{}
 	certs      map[*Certificate]string // with the error that was logged last of each
 	ticking    bool
 	onShutdown []func()
+	notClosed  error                 // of the first listener that failed to close
 	refused    map[net.Conn]struct{} // connections that are being told that there are too many
 	stop       chan struct{}         // closed when the server drains
+	freed      chan struct{}         // closed when a connection is gone; nil unless an intake waits for a descriptor
 	empty      chan struct{}         // closed when the last connection is gone; nil unless Shutdown waits
 }
 
@@ -52,7 +55,7 @@ type worker struct {
 func newServer() *server {
 	s := &server{
 		listeners: make(map[net.Listener]struct{}),
-		acceptors: make(map[acceptor]struct{}),
+		intakes:   make(map[*intake]struct{}),
 		certs:     make(map[*Certificate]string),
 		refused:   make(map[net.Conn]struct{}),
 		stop:      make(chan struct{}),
@@ -79,11 +82,13 @@ func (s *server) configure(from *Server) {
 // serve accepts from l until it is closed.
 func (s *server) serve(listener net.Listener, config *tls.Config, cert *Certificate) error {
 	l := &onceListener{Listener: listener}
-	defer func() { _ = l.Close() }()
 	if !s.addListener(l, cert) {
+		_ = l.Close()
 		return ErrServerClosed
 	}
 	defer s.removeListener(l, cert)
+	s.reserve.open()
+	defer s.reserve.close()
 
 	ctx := context.Background()
 	if s.set.baseContext != nil {
@@ -100,113 +105,6 @@ func (s *server) serve(listener net.Listener, config *tls.Config, cert *Certific
 	return s.accept(ctx, l, e)
 }
 
-// onceListener lets Serve, Shutdown and Close all close it.
-type onceListener struct {
-	net.Listener
-	once sync.Once
-	err  error
-}
-
-func (l *onceListener) Close() error {
-	l.once.Do(func() { l.err = l.Listener.Close() })
-	return l.err
-}
-
-// accept runs one loop for each socket of the listener, and returns when they all have ended.
-func (s *server) accept(ctx context.Context, l *onceListener, e engine) error {
-	group, ok := l.Listener.(*groupListener)
-	if !ok {
-		return s.acceptFrom(ctx, l.Listener, e, s.leastBusy)
-	}
-	members := group.members()
-	results := make(chan error, len(members))
-	for i, m := range members {
-		w := s.workers[i%len(s.workers)]
-		go func() {
-			results <- s.acceptFrom(ctx, m, e, func() *worker { return w })
-			_ = l.Close() // the group lives and dies together
-		}()
-	}
-	var errs []error
-	for range members {
-		errs = append(errs, <-results)
-	}
-	return firstOf(errs)
-}
-
-// firstOf returns the error that is not ErrServerClosed, if there is one.
-func firstOf(errs []error) error {
-	for _, err := range errs {
-		if !errors.Is(err, ErrServerClosed) {
-			return err
-		}
-	}
-	return ErrServerClosed
-}
-
-// The pause after an accept that failed for want of something, doubled each time.
-const (
-	minAcceptPause = 5 * time.Millisecond
-	maxAcceptPause = time.Second
-)
-
-// acceptFrom accepts until that fails; to chooses the worker of each connection.
-func (s *server) acceptFrom(ctx context.Context, l net.Listener, e engine, to func() *worker) error {
-	a, err := e.acceptor(ctx, l)
-	if err != nil {
-		return err
-	}
-	defer a.close()
-	s.addAcceptor(a)
-	defer s.removeAcceptor(a)
-	pause := time.Duration(0)
-	for {
-		err := a.accept(to)
-		if err == nil {
-			pause = 0
-			continue
-		}
-		if s.draining.Load() {
-			return ErrServerClosed
-		}
-		if !temporary(err) {
-			return err
-		}
-		pause = min(max(2*pause, minAcceptPause), maxAcceptPause)
-		s.set.errorLog.Printf("http: accept: %v; trying again in %v", err, pause)
-		select {
-		case <-time.After(pause):
-		case <-s.stop:
-			return ErrServerClosed
-		}
-	}
-}
-
-// passing are the errors of accept that say nothing about the listener: the system is short of something, or it reports
-// what became of the connection (accept(2), "Error handling").
-var passing = [...]error{
-	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
-	syscall.ECONNABORTED, syscall.EPROTO, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTUNREACH,
-}
-
-// temporary reports whether an accept may go better in a while.
-func temporary(err error) bool {
-	if t, ok := err.(interface{ Temporary() bool }); ok && t.Temporary() {
-		return true
-	}
-	return slices.ContainsFunc(passing[:], func(e error) bool { return errors.Is(err, e) })
-}
-
-func (s *server) leastBusy() *worker {
-	least := s.workers[0]
-	for _, w := range s.workers[1:] {
-		if w.count.Load() < least.count.Load() {
-			least = w
-		}
-	}
-	return least
-}
-
 func (s *server) addListener(l net.Listener, cert *Certificate) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -221,39 +119,25 @@ func (s *server) addListener(l net.Listener, cert *Certificate) bool {
 	return true
 }
 
+// removeListener closes a listener that is not accepted from any longer.
 func (s *server) removeListener(l net.Listener, cert *Certificate) {
+	err := l.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, l)
 	delete(s.certs, cert)
-}
-
-func (s *server) addAcceptor(a acceptor) {
-	s.mu.Lock()
-	s.acceptors[a] = struct{}{}
-	s.mu.Unlock()
-	a.look() // the listener may be closed already
-}
-
-func (s *server) removeAcceptor(a acceptor) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.acceptors, a)
-}
-
-// lookLocked has every acceptor look whether its listener was closed: by the server, or by whoever made it.
-func (s *server) lookLocked() {
-	for a := range s.acceptors {
-		a.look()
+	if s.notClosed == nil {
+		s.notClosed = err
 	}
+	s.goneLocked()
 }
 
-// enter registers a connection; false: there are too many, or none are wanted.
-func (s *server) enter(c *conn) (ok bool, code string) {
+// enter registers a connection; false: there are too many, or it is too late.
+func (s *server) enter(c *conn, late bool) (ok bool, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.draining.Load():
+	case late, s.closed.Load():
 		return false, codeDraining
 	case s.set.maxConnections > 0 && s.open.Load() >= int64(s.set.maxConnections):
 		return false, codeTooManyConnections
@@ -282,108 +166,11 @@ func (s *server) leave(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open.Add(-1)
+	if s.freed != nil {
+		close(s.freed)
+		s.freed = nil
+	}
 	s.goneLocked()
-}
-
-// goneLocked tells Shutdown when there is no connection left.
-func (s *server) goneLocked() {
-	if s.empty != nil && s.emptyLocked() {
-		close(s.empty)
-		s.empty = nil
-	}
-}
-
-func (s *server) emptyLocked() bool { return s.open.Load() == 0 && len(s.refused) == 0 }
-
-func (s *server) onShutdownCall(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.onShutdown = append(s.onShutdown, f)
-}
-
-// newDrainGrace is how long a connection that has not sent anything yet may still begin a request when the server
-// drains: its client may have sent it already.
-const newDrainGrace = time.Second
-
-func (s *server) shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	first := s.drainLocked()
-	calls := s.onShutdown
-	err := s.closeListenersLocked()
-	s.mu.Unlock()
-	if first {
-		for _, f := range calls {
-			go f()
-		}
-	}
-	for c := range s.all() {
-		c.drain()
-	}
-	select {
-	case <-s.whenEmpty():
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// drainLocked has no more connections accepted, and no further requests; false: that was so already.
-func (s *server) drainLocked() bool {
-	if s.draining.Load() {
-		return false
-	}
-	s.graceEnd.Store(s.clock.after(int64(newDrainGrace)))
-	s.draining.Store(true)
-	close(s.stop)
-	return true
-}
-
-// drain has an idle connection look whether it is to be closed. One that is in a request finds out by itself.
-func (c *conn) drain() {
-	if c.idle.Load() {
-		c.io.interrupt()
-	}
-}
-
-func (s *server) close() error {
-	s.mu.Lock()
-	s.drainLocked()
-	s.closed.Store(true)
-	err := s.closeListenersLocked()
-	for nc := range s.refused {
-		_ = nc.Close()
-	}
-	s.mu.Unlock()
-	for c := range s.all() {
-		c.io.abort()
-	}
-	return err
-}
-
-func (s *server) closeListenersLocked() error {
-	var err error
-	for l := range s.listeners {
-		if e := l.Close(); e != nil && err == nil {
-			err = e
-		}
-	}
-	s.lookLocked()
-	return err
-}
-
-// whenEmpty returns a channel that is closed when there is no connection left.
-func (s *server) whenEmpty() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.emptyLocked() {
-		none := make(chan struct{})
-		close(none)
-		return none
-	}
-	if s.empty == nil {
-		s.empty = make(chan struct{})
-	}
-	return s.empty
 }
 
 // all yields the connections of this moment; no lock is held meanwhile.

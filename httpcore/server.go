@@ -31,9 +31,10 @@ type Server struct {
 	TLSConfig *tls.Config
 	// Engine says how connections wait for bytes.
 	Engine Engine
-	// Workers is how many accept loops run, each with its own SO_REUSEPORT socket where the system has it; 0 is
-	// GOMAXPROCS.
+	// Workers is how many sets of connections there are, each of them polled for itself by EngineEpoll; 0 is GOMAXPROCS.
 	Workers int
+	// Accept says how new connections come to the workers. Listen makes its sockets accordingly.
+	Accept AcceptMode
 
 	// ReadHeaderTimeout bounds the head of a request from its first byte to its last; 0 is 10 s, negative is none.
 	ReadHeaderTimeout time.Duration
@@ -108,7 +109,7 @@ func (s *Server) ListenAndServeTLS(certFile, keyFile string) error {
 }
 
 // Listen binds Addr, so that a caller can see the address, or the error, before it serves. The listener is for Serve or
-// ServeTLS of the same Server; it holds one socket for each worker where the system can share a port among them.
+// ServeTLS of the same Server; with [AcceptReusePort] it holds one socket for each worker where the system can share a port among them.
 func (s *Server) Listen() (net.Listener, error) {
 	addr := s.Addr
 	if addr == "" {
@@ -118,7 +119,11 @@ func (s *Server) Listen() (net.Listener, error) {
 }
 
 func (s *Server) listen(addr string) (net.Listener, error) {
-	return listen(context.Background(), addr, s.settings().workers)
+	sockets := 1
+	if s.Accept == AcceptReusePort {
+		sockets = s.settings().workers
+	}
+	return listen(context.Background(), addr, sockets)
 }
 
 // Serve accepts connections from l, which it closes, until Shutdown or Close; then it returns [ErrServerClosed].
@@ -166,9 +171,23 @@ func (s *Server) state() *server {
 	return s.running
 }
 
-// Shutdown ends the server without cutting off anybody: listeners are closed, idle connections too, and requests in
-// progress get their response, with Connection: close. It returns when all connections are closed, or with the error
-// of ctx when that ends first; then Close ends the rest. Upgraded connections are their handlers' and not waited for.
+// StartDraining begins to end the server without cutting off anybody, and returns at once. Idle connections are closed.
+// Connections that the system has queued for the listeners are accepted still, until there have been none for a moment,
+// or for a second; then the listeners are closed, and Serve returns. A connection that has not sent anything may begin its
+// first request within a second. Requests in progress get their response, with Connection: close; streams may go on until
+// their handlers end them.
+//
+// A listener of a type that has no SetDeadline method is closed at once, whatever is queued. StartDraining may be called
+// from any goroutine and more than once.
+func (s *Server) StartDraining() { s.state().startDraining() }
+
+// Idle reports whether no request is in hand: each connection that is open waits for the first byte of one. A connection
+// that is being set up or closed counts as a request, an upgraded one, which is its handler's, does not. Of a server that
+// does not drain, Idle may be out of date as soon as it returns. It may be called from any goroutine.
+func (s *Server) Idle() bool { return s.state().idle() }
+
+// Shutdown is StartDraining, and waits: it returns when all connections and listeners are closed, or with the error of ctx
+// when that ends first; then Close ends the rest. Upgraded connections are their handlers' and not waited for.
 // Shutdown may be called from any goroutine and more than once.
 func (s *Server) Shutdown(ctx context.Context) error { return s.state().shutdown(ctx) }
 
@@ -176,6 +195,6 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.state().shutdown
 // context end. Close may be called from any goroutine and more than once.
 func (s *Server) Close() error { return s.state().close() }
 
-// RegisterOnShutdown has f called, in its own goroutine, when Shutdown begins: for connections that handlers have taken
-// over.
+// RegisterOnShutdown has f called, in its own goroutine, when the server begins to drain: for connections that handlers
+// have taken over, and for streams.
 func (s *Server) RegisterOnShutdown(f func()) { s.state().onShutdownCall(f) }
