@@ -31,6 +31,9 @@ type settings struct {
 	baseContext func(net.Listener) context.Context
 	connContext func(context.Context, net.Conn) context.Context
 	errorLog    *log.Logger
+
+	onWorkerStart func(worker int) error // may be nil
+	onWorkerStop  func(worker int)       // may be nil
 }
 
 func (s *Server) settings() *settings {
@@ -55,6 +58,8 @@ func (s *Server) settings() *settings {
 		baseContext:              s.BaseContext,
 		connContext:              s.ConnContext,
 		errorLog:                 s.ErrorLog,
+		onWorkerStart:            s.OnWorkerStart,
+		onWorkerStop:             s.OnWorkerStop,
 	}
 	if set.handler == nil {
 		set.handler = http.DefaultServeMux

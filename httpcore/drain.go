@@ -160,8 +160,9 @@ func (s *server) whenEmpty() <-chan struct{} {
 	return s.empty
 }
 
-// goneLocked tells Shutdown when nothing is left.
+// goneLocked stops the workers of which nothing is left, and tells Shutdown when nothing is left at all.
 func (s *server) goneLocked() {
+	s.stopWorkersLocked()
 	if s.empty != nil && s.emptyLocked() {
 		close(s.empty)
 		s.empty = nil
@@ -169,7 +170,7 @@ func (s *server) goneLocked() {
 }
 
 func (s *server) emptyLocked() bool {
-	return s.open.Load() == 0 && len(s.refused) == 0 && len(s.listeners) == 0
+	return s.open.Load() == 0 && len(s.refused) == 0 && len(s.listeners) == 0 && s.stopping == 0
 }
 
 func (s *server) onShutdownCall(f func()) {

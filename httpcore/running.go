@@ -3,6 +3,7 @@ package httpcore
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -27,6 +28,9 @@ type server struct {
 	closed   atomic.Bool  // no connections at all
 	open     atomic.Int64
 
+	starting    sync.Once // of the workers
+	startFailed error     // what starting has come to; written with mu held
+
 	reserve    reserve
 	complaints complaints
 
@@ -38,6 +42,7 @@ type server struct {
 	ticking    bool
 	onShutdown []func()
 	notClosed  error                 // of the first listener that failed to close
+	stopping   int                   // calls of OnWorkerStop in progress
 	refused    map[net.Conn]struct{} // connections that are being told that there are too many
 	stop       chan struct{}         // closed when the server drains
 	freed      chan struct{}         // closed when a connection is gone; nil unless an intake waits for a descriptor
@@ -46,10 +51,11 @@ type server struct {
 
 // worker is a set of connections with a number. Which one a connection belongs to is settled when it is accepted.
 type worker struct {
-	id    int
-	mu    sync.Mutex
-	conns map[*conn]struct{}
-	count atomic.Int64
+	id      int
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	count   atomic.Int64
+	started bool // OnWorkerStart was called, and OnWorkerStop was not; server.mu guards it
 }
 
 func newServer() *server {
@@ -90,6 +96,9 @@ func (s *server) serve(listener net.Listener, config *tls.Config, cert *Certific
 	s.reserve.open()
 	defer s.reserve.close()
 
+	if err := s.startWorkers(); err != nil {
+		return err
+	}
 	ctx := context.Background()
 	if s.set.baseContext != nil {
 		if ctx = s.set.baseContext(listener); ctx == nil {
@@ -126,7 +135,7 @@ func (s *server) removeListener(l net.Listener, cert *Certificate) {
 	defer s.mu.Unlock()
 	delete(s.listeners, l)
 	delete(s.certs, cert)
-	if s.notClosed == nil {
+	if s.notClosed == nil && !errors.Is(err, net.ErrClosed) { // whoever made it may have closed it
 		s.notClosed = err
 	}
 	s.goneLocked()

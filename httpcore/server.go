@@ -71,6 +71,15 @@ type Server struct {
 	// standard logger.
 	ErrorLog *log.Logger
 
+	// OnWorkerStart is called once for each worker, from 0 to Workers-1, before the first connection is accepted: by the
+	// goroutine that calls the first Serve, one after the other. An error ends that Serve, and every other, with an error
+	// that wraps it. Nil is nothing. It must not wait for Shutdown.
+	OnWorkerStart func(worker int) error
+	// OnWorkerStop is called once for each worker that has started, when the server drains or is closed and the worker's
+	// last connection has ended, or when another worker could not start. Each call has a goroutine of its own; Shutdown
+	// waits for it, Close does not. Nil is nothing. It must not wait for Shutdown.
+	OnWorkerStop func(worker int)
+
 	once    sync.Once
 	running *server
 }

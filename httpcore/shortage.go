@@ -9,7 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
 )
 
 // The pause after an accept that failed for want of something, doubled each time. It ends when a connection does.
@@ -191,4 +190,3 @@ func (g *goroutineSource) turnAway(code string) bool {
 	_ = nc.Close()
 	return true
 }
-
