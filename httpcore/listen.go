@@ -20,32 +20,48 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interv
 const userTimeout = 30 * time.Second
 
 // listen binds addr: "host:port", where port 0 is any free one, or "unix:/path". Where the system can share a TCP address
-// among several sockets, it returns a *groupListener of so many; else one listener.
-func listen(ctx context.Context, addr string, sockets int) (net.Listener, error) {
+// among several sockets, it returns a *groupListener of so many; else one listener. Unless the port is shared with other
+// processes, it is an error when one of them listens there.
+func listen(ctx context.Context, addr string, sockets int, withOthers bool) (net.Listener, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err // some look-ups succeed even so
 	}
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		return listenUnix(ctx, path)
-	}
+	path, isUnix := strings.CutPrefix(addr, "unix:")
 	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
-	if sockets <= 1 || !canShare {
+	switch {
+	case withOthers && (isUnix || !canShare):
+		return nil, fmt.Errorf("listen %s: the port cannot be shared with other processes: %w", addr, errors.ErrUnsupported)
+	case isUnix:
+		return listenUnix(ctx, path)
+	case withOthers && sockets <= 1:
+		lc.Control = share
 		return lc.Listen(ctx, "tcp", addr)
+	case sockets <= 1 || !canShare:
+		return lc.Listen(ctx, "tcp", addr)
+	case !withOthers:
+		var err error
+		if addr, err = probe(ctx, lc, addr); err != nil {
+			return nil, err
+		}
 	}
 	return listenShared(ctx, lc, addr, sockets)
 }
 
-func listenShared(ctx context.Context, lc net.ListenConfig, addr string, sockets int) (net.Listener, error) {
-	if _, port, err := net.SplitHostPort(addr); err != nil || port != "0" && port != "" {
-		// A socket that shares would join those of another server of the same user without an error. One that
-		// does not finds it out.
-		probe, err := lc.Listen(ctx, "tcp", addr)
-		if err != nil {
-			return nil, err
-		}
-		addr = probe.Addr().String()
-		_ = probe.Close()
+// probe returns an error when somebody listens at addr. A socket that shares would join those of another server of the same
+// user without one.
+func probe(ctx context.Context, lc net.ListenConfig, addr string) (string, error) {
+	if _, port, err := net.SplitHostPort(addr); err == nil && (port == "0" || port == "") {
+		return addr, nil
 	}
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// listenShared binds so many sockets to addr.
+func listenShared(ctx context.Context, lc net.ListenConfig, addr string, sockets int) (net.Listener, error) {
 	lc.Control = share
 	g := &groupListener{closed: make(chan struct{}), accepted: make(chan accepted)}
 	for range sockets {

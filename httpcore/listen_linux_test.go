@@ -131,7 +131,7 @@ func TestListenFailsWithoutALeak(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low); err != nil {
 		t.Fatal(err)
 	}
-	l, err := listen(t.Context(), "127.0.0.1:0", 1<<12)
+	l, err := listen(t.Context(), "127.0.0.1:0", 1<<12, false)
 	if e := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); e != nil {
 		t.Fatal(e)
 	}
@@ -151,7 +151,7 @@ func TestListenUnixLeavesNoDescriptor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	leaveSocket(t, path)
 	l := mustListen(t, "unix:"+path, 1)
-	if _, err := listen(t.Context(), "unix:"+path, 1); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, err := listen(t.Context(), "unix:"+path, 1, false); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a second server: %v", err)
 	}
 	_ = l.Close()

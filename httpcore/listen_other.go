@@ -17,3 +17,9 @@ func restrict(_, _ string, _ syscall.RawConn) error { return nil }
 
 // tuneConn has nothing to do: TCP_USER_TIMEOUT is Linux's.
 func tuneConn(net.Conn) {}
+
+// migrateSetting is Linux's.
+const migrateSetting = ""
+
+// migrationHint has nothing to say: no port is shared.
+func migrationHint(string) string { return "" }

@@ -16,7 +16,7 @@ import (
 
 func mustListen(t *testing.T, addr string, sockets int) net.Listener {
 	t.Helper()
-	l, err := listen(t.Context(), addr, sockets)
+	l, err := listen(t.Context(), addr, sockets, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestListenAnswersWhatItCannotDo(t *testing.T) {
 		"unix:" + missing:   missing + ": bind: no such file or directory",
 	} {
 		for _, sockets := range []int{1, 2} {
-			l, err := listen(t.Context(), addr, sockets)
+			l, err := listen(t.Context(), addr, sockets, false)
 			if err == nil {
 				_ = l.Close()
 			}
@@ -103,7 +103,7 @@ func TestListenInUse(t *testing.T) {
 	for _, theirs := range []int{1, 2} {
 		for _, ours := range []int{1, 2} {
 			l := mustListen(t, "127.0.0.1:0", theirs)
-			second, err := listen(t.Context(), l.Addr().String(), ours)
+			second, err := listen(t.Context(), l.Addr().String(), ours, false)
 			if err == nil {
 				_ = second.Close()
 			}
@@ -120,7 +120,7 @@ func TestListenInUse(t *testing.T) {
 func TestListenEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	l, err := listen(ctx, "localhost:0", 2)
+	l, err := listen(ctx, "localhost:0", 2, false)
 	if err == nil {
 		_ = l.Close()
 	}
@@ -143,7 +143,7 @@ func TestListenUnix(t *testing.T) {
 	if got := info.Mode().Perm(); got != 0o660 {
 		t.Errorf("permissions %o, want 660", got)
 	}
-	if second, err := listen(t.Context(), "unix:"+path, 1); !errors.Is(err, syscall.EADDRINUSE) {
+	if second, err := listen(t.Context(), "unix:"+path, 1, false); !errors.Is(err, syscall.EADDRINUSE) {
 		if err == nil {
 			_ = second.Close()
 		}
@@ -193,7 +193,7 @@ func TestListenUnixLeavesOtherFilesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{file, link, dir} {
-		l, err := listen(t.Context(), "unix:"+path, 1)
+		l, err := listen(t.Context(), "unix:"+path, 1, false)
 		if err == nil {
 			_ = l.Close()
 		}

@@ -36,6 +36,14 @@ type Server struct {
 	// Accept says how new connections come to the workers. Listen makes its sockets accordingly.
 	Accept AcceptMode
 
+	// SharePort has Listen bind a TCP port although another process listens there, if both have SharePort and are the same
+	// user's (SO_REUSEPORT, Linux): a new process can begin before the old one drains, and the kernel spreads new
+	// connections over both meanwhile. By default such a port is "already in use". With net.ipv4.tcp_migrate_req=1 (since
+	// Linux 5.14) what waits at the old one's sockets when they are closed goes to the new one, without it a connection that
+	// is being opened just then is reset; Listen logs a hint about that. With [SystemdListeners] none is. Where a port
+	// cannot be shared, Listen fails with an error that matches errors.ErrUnsupported.
+	SharePort bool
+
 	// ReadHeaderTimeout bounds the head of a request from its first byte to its last; 0 is 10 s, negative is none.
 	ReadHeaderTimeout time.Duration
 	// ReadTimeout is how long the body of a request may make no progress; 0 is 30 s, negative is none and lifts the
@@ -132,7 +140,12 @@ func (s *Server) listen(addr string) (net.Listener, error) {
 	if s.Accept == AcceptReusePort {
 		sockets = s.settings().workers
 	}
-	return listen(context.Background(), addr, sockets)
+	if s.SharePort {
+		if hint := migrationHint(migrateSetting); hint != "" {
+			s.settings().errorLog.Print("http: SharePort: " + hint)
+		}
+	}
+	return listen(context.Background(), addr, sockets, s.SharePort)
 }
 
 // Serve accepts connections from l, which it closes, until Shutdown or Close; then it returns [ErrServerClosed].
