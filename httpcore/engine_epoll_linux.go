@@ -235,6 +235,10 @@ func (p *polled) start() {
 
 // refuse tells a connection that it is one too many.
 func (s *epollSource) refuse(c *conn, fd int, code string) {
+	if code == codeNoDescriptor {
+		go s.engine.server.giveBack(c, newFileConn(fd))
+		return
+	}
 	nc, err := poll.NetConn(fd)
 	_ = poll.Close(fd)
 	if err != nil { // there is no descriptor left to tell it with
@@ -256,7 +260,7 @@ func (s *epollSource) turnAway(code string) bool {
 		local = poll.LocalAddr(s.fd)
 	}
 	c.peers, _ = peersOf(s.peer, local)
-	server.turnAway(c, fileConn{os.NewFile(uintptr(s.fd), "connection"), s.fd}, code)
+	server.turnAway(c, newFileConn(s.fd), code)
 	return true
 }
 
@@ -266,5 +270,7 @@ type fileConn struct {
 	fd int
 }
 
-// CloseWrite ends the one direction.
+func newFileConn(fd int) fileConn { return fileConn{os.NewFile(uintptr(fd), "connection"), fd} }
+
+// CloseWrite implements [listening].
 func (f fileConn) CloseWrite() error { return poll.CloseWrite(f.fd) }

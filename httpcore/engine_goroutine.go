@@ -55,6 +55,30 @@ func (g *goroutineSource) until(t time.Time) bool {
 	return g.deadlines != nil && g.deadlines.SetDeadline(t) == nil
 }
 
+// turnAway implements [acceptor].
+func (g *goroutineSource) turnAway(code string) bool {
+	if !g.until(time.Now().Add(sweepLook)) {
+		return false
+	}
+	defer g.until(time.Time{})
+	nc, err := g.l.Accept()
+	if err != nil {
+		return false
+	}
+	c := newConn(g.server, g.server.leastBusy())
+	c.peers, _ = peersOf(nc.RemoteAddr(), nc.LocalAddr())
+	g.server.turnAway(c, plainOrClose(nc, g.config != nil), code)
+	return true
+}
+
+// plainOrClose leaves of a connection that speaks TLS its end.
+func plainOrClose(nc net.Conn, secure bool) io.Closer {
+	if secure {
+		return struct{ io.Closer }{nc}
+	}
+	return nc
+}
+
 // look implements [acceptor]: Accept ends by itself.
 func (g *goroutineSource) look() {}
 
@@ -69,6 +93,10 @@ func (s *server) take(ctx context.Context, nc net.Conn, w *worker, config *tls.C
 	so := newSocket(c, nc)
 	c.io, c.watcher.io, c.hijackable = so, so, so
 	if ok, code := s.enter(c, late); !ok {
+		if code == codeNoDescriptor {
+			go s.giveBack(c, plainOrClose(nc, config != nil))
+			return
+		}
 		s.refuseConn(c, nc, code, config != nil)
 		return
 	}

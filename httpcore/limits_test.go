@@ -1,9 +1,11 @@
 package httpcore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -244,6 +246,53 @@ func TestAcceptThatKeepsFailing(t *testing.T) {
 		}
 		took(t, start, 0)
 	})
+}
+
+// A connection that ends may leave its descriptor to one that waits.
+func TestAcceptIsTriedAgainWhenAConnectionEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		enterBubble(t)
+		l := &shortListener{memoryListener: newMemoryListener(), err: syscall.EMFILE}
+		b := bubble{startOn(t, serveHello(), l), l.memoryListener}
+		c := b.dial().send(get("/"))
+		c.recv("GET")
+		synctest.Wait()
+		l.fail(1 << 30)
+		b.dial()                           // the Accept that waits returns this one
+		time.Sleep(10 * time.Second)       // the pauses last a second now
+		time.Sleep(100 * time.Millisecond) // and one is under way
+		l.fail(0)
+		start := time.Now()
+		_ = c.Close()
+		b.dial().send(get("/")).recv("GET")
+		took(t, start, 0)
+	})
+}
+
+// However often an accept fails, the log gets a line a second.
+func TestAcceptComplainsOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		enterBubble(t)
+		l := &shortListener{memoryListener: newMemoryListener(), err: syscall.ENFILE, failures: 1 << 30}
+		s := serveHello()
+		lines := make(chan []byte, 100)
+		s.ErrorLog = log.New(writerFunc(func(p []byte) { lines <- bytes.Clone(p) }), "", 0)
+		startOn(t, s, l)
+		time.Sleep(10*time.Second + time.Millisecond)
+		if n := len(lines); n < 5 || n > 11 {
+			t.Errorf("there were %d lines in 10 s", n)
+		}
+		if line := string(<-lines); line != "http: accept: accept memory: accept4: too many open files in system; trying again in 5ms\n" {
+			t.Errorf("the line is %q", line)
+		}
+	})
+}
+
+type writerFunc func(p []byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
 }
 
 func TestAcceptErrorThatStays(t *testing.T) {

@@ -148,6 +148,8 @@ func (s *server) enter(c *conn, late bool) (ok bool, code string) {
 	switch {
 	case late, s.closed.Load():
 		return false, codeDraining
+	case s.reserve.away.Load():
+		return false, codeNoDescriptor
 	case s.set.maxConnections > 0 && s.open.Load() >= int64(s.set.maxConnections):
 		return false, codeTooManyConnections
 	}

@@ -1,12 +1,12 @@
 package httpcore
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -26,15 +26,18 @@ const (
 	complainEvery = time.Second
 )
 
-// short are the errors of accept that say that the system, or the process, is short of something.
-var short = [...]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM}
+// The errors of accept that say that the process, or the system, has no descriptor left, or no memory.
+var (
+	noDescriptor = [...]error{syscall.EMFILE, syscall.ENFILE}
+	noMemory     = [...]error{syscall.ENOBUFS, syscall.ENOMEM}
+)
 
 // isTemporary reports whether an accept may go better in a while.
 func isTemporary(err error) bool {
 	if t, ok := err.(interface{ Temporary() bool }); ok && t.Temporary() {
 		return true
 	}
-	return isOneOf(err, short[:])
+	return isOneOf(err, noDescriptor[:]) || isOneOf(err, noMemory[:])
 }
 
 // wait lets some time pass after an accept that failed with err, unless a connection ends, whose descriptor the next one
@@ -42,10 +45,8 @@ func isTemporary(err error) bool {
 func (t *intake) wait(err error) {
 	s := t.server
 	t.pause = min(max(2*t.pause, minAcceptPause), maxAcceptPause)
-	told := (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) &&
-		s.reserve.lend(func() bool { return t.turnAway(codeNoDescriptor) })
-	if told {
-		t.pause = min(t.pause, tellEvery) // there may be more
+	if isOneOf(err, noDescriptor[:]) && s.reserve.lend(func() bool { return t.turnAway(codeNoDescriptor) }) {
+		t.pause = min(t.pause, tellEvery) // there may be more who wait
 	}
 	s.complaints.print(s, err, t.pause)
 	timer := time.NewTimer(t.pause)
@@ -90,10 +91,13 @@ func (c *complaints) print(s *server, err error, pause time.Duration) {
 // reserve is a descriptor that is kept for the time when there is no other: given back, it lets one client be accepted, and
 // told.
 type reserve struct {
+	// away is true while the descriptor is not held. What is accepted then may have it, and is turned away, too.
+	away atomic.Bool
+
 	mu    sync.Mutex
-	users int      // Serves that have it open
-	file  *os.File // nil: closed, or somebody else was quicker to have its descriptor
-	next  time.Time
+	users int // Serves that have it open
+	file  *os.File
+	next  time.Time // when somebody may be told again
 }
 
 // open opens the reserve for one more Serve.
@@ -110,37 +114,53 @@ func (r *reserve) close() {
 	defer r.mu.Unlock()
 	if r.users--; r.users == 0 {
 		r.closeLocked()
+		r.away.Store(false)
+	}
+}
+
+// reopen has the reserve back if it was away and there is a descriptor.
+func (r *reserve) reopen() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.users > 0 {
+		r.openLocked()
 	}
 }
 
 func (r *reserve) openLocked() {
 	if r.file == nil {
-		r.file, _ = os.Open(os.DevNull) // if there is none, lend tries again
+		file, err := os.Open(os.DevNull)
+		r.file = file
+		r.away.Store(isOneOf(err, noDescriptor[:])) // where there is no such file, there is no reserve
 	}
 }
 
 func (r *reserve) closeLocked() {
 	if r.file != nil {
+		r.away.Store(true)
 		_ = r.file.Close()
 		r.file = nil
 	}
 }
 
-// lend calls use while the reserve's descriptor is free, unless it was called a moment ago, and returns what use returns.
+// lend calls use while the reserve's descriptor is free. True: use has had a use for it, or it is too early for that.
 func (r *reserve) lend(use func() bool) bool {
-	if !r.mu.TryLock() {
-		return false // it is lent
-	}
+	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.openLocked()
-	now := time.Now()
-	if r.file == nil || now.Before(r.next) {
+	switch {
+	case r.file == nil:
 		return false
+	case time.Now().Before(r.next):
+		return true
 	}
-	r.next = now.Add(tellEvery)
 	r.closeLocked()
 	defer r.openLocked()
-	return use()
+	if !use() {
+		return false
+	}
+	r.next = time.Now().Add(tellEvery)
+	return true
 }
 
 // listening is a connection that can be told something.
@@ -150,17 +170,30 @@ type listening interface {
 	SetDeadline(t time.Time) error
 }
 
-// turnAway tells a connection why it is not served, and closes it, all without another descriptor.
-func (s *server) turnAway(c *conn, to listening, code string) {
-	s.emitRejected(c, http.StatusServiceUnavailable, code)
+// turnAway tells a connection why it is not served, and closes it, all without another descriptor. With TLS it is told by
+// its end.
+func (s *server) turnAway(c *conn, to io.Closer, code string) {
 	defer to.Close()
-	if to.SetDeadline(time.Now().Add(tellTime)) != nil {
+	listens, ok := to.(listening)
+	if !ok {
+		s.emitRejected(c, 0, code)
 		return
 	}
-	_, err := io.WriteString(to, s.refusalOf(code))
-	if err == nil && to.CloseWrite() == nil {
-		_, _ = io.Copy(io.Discard, struct{ io.Reader }{to}) // what it has sent would draw a reset, see lingerTime
+	s.emitRejected(c, http.StatusServiceUnavailable, code)
+	if listens.SetDeadline(time.Now().Add(tellTime)) != nil {
+		return
 	}
+	_, err := io.WriteString(listens, s.refusalOf(code))
+	if err == nil && listens.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, struct{ io.Reader }{listens}) // what it has sent would draw a reset, see lingerTime
+	}
+}
+
+// giveBack is turnAway for a connection that was accepted with the reserve's descriptor by somebody whom that was not lent
+// to.
+func (s *server) giveBack(c *conn, to io.Closer) {
+	s.turnAway(c, to, codeNoDescriptor)
+	s.reserve.reopen()
 }
 
 // refusalOf is what a connection that is not served is told.
@@ -168,25 +201,4 @@ func (s *server) refusalOf(code string) string {
 	body := "503 Service Unavailable: " + refusedReason[code] + "\n"
 	return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nX-Wirespan-Error: " + code +
 		"\r\nRetry-After: 1\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\nDate: " + s.clock.date() + "\r\nConnection: close\r\n\r\n" + body
-}
-
-// turnAway implements [acceptor]. With TLS, a connection is told by its end.
-func (g *goroutineSource) turnAway(code string) bool {
-	if !g.until(time.Now().Add(sweepLook)) {
-		return false
-	}
-	defer g.until(time.Time{})
-	nc, err := g.l.Accept()
-	if err != nil {
-		return false
-	}
-	c := newConn(g.server, g.server.leastBusy())
-	c.peers, _ = peersOf(nc.RemoteAddr(), nc.LocalAddr())
-	if to, ok := nc.(listening); ok && g.config == nil {
-		g.server.turnAway(c, to, code)
-		return true
-	}
-	g.server.emitRejected(c, 0, code)
-	_ = nc.Close()
-	return true
 }
