@@ -19,6 +19,11 @@
 // by itself (answer.go) go the same way. Pipelined responses wait for each other in conn.out, with their exchanges in
 // conn.pending, and leave in one write; a handler that is not quick does not hold them back.
 //
+// # The way of a connection
+//
+// An intake (intake.go) accepts at one socket and gives each connection to a worker (acceptmode.go). What happens when
+// there is no descriptor left is in shortage.go, and how a server ends in drain.go.
+//
 // # What a handler is given
 //
 // One allocation, handling (handle.go), holds the context and the ResponseWriter of one request; a body, where there is
@@ -71,8 +76,9 @@
 // # Locks
 //
 // The order is response.mu, body.mu, expectation.mu, requestContext.mu, watcher.mu; and server.mu, worker.mu; deadlines.mu
-// and body.wake come last but for lowConn.mu and polled.mu, which are innermost. Nothing that reads the body takes
-// response.mu: a Write that waits for the client holds it, and the client may be waiting for its body to be read.
+// and body.wake come last but for lowConn.mu and polled.mu, which are innermost. reserve.mu is taken with none
+// of them held. Nothing that reads the body takes response.mu: a Write that waits for the client holds it, and the client may
+// be waiting for its body to be read.
 //
 // Of the atomics of the epoll engine, these pairs are stored and loaded in opposite order on the two sides, so that one of
 // them sees the other: polled.poked and polled.state (a poke and a park), pollWorker.word and watchdog.asleep (the begin of a

@@ -168,6 +168,14 @@ func parseEngine(s string) (httpcore.Engine, error) {
 	return e, nil
 }
 
+func parseAccept(s string) (httpcore.AcceptMode, error) {
+	m, err := httpcore.ParseAcceptMode(s)
+	if err != nil {
+		return 0, errors.New("use reuseport or distribute")
+	}
+	return m, nil
+}
+
 func parseLevel(s string) (slog.Level, error) {
 	switch s {
 	case "debug":
@@ -249,6 +257,36 @@ func parseAddress(s string) (string, error) {
 		return "", errors.New("use host:port with a port from 0 to 65535, such as 127.0.0.1:8080, or unix:/path")
 	}
 	return s, nil
+}
+
+// systemdScheme begins the name of a socket that systemd hands over; alone, without the colon, it is all of them.
+const systemdScheme = "systemd:"
+
+// systemdName returns which sockets of systemd an address stands for: "" is all.
+func systemdName(address string) (name string, ok bool) {
+	if address == strings.TrimSuffix(systemdScheme, ":") {
+		return "", true
+	}
+	return strings.CutPrefix(address, systemdScheme)
+}
+
+func parseSiteAddress(s string) (string, error) {
+	if name, ok := systemdName(s); ok {
+		if name == "" && strings.HasSuffix(s, ":") {
+			return "", errors.New("use systemd: and the FileDescriptorName= of the socket unit, or systemd for all sockets")
+		}
+		return s, nil
+	}
+	if _, err := parseAddress(s); err != nil {
+		return "", fmt.Errorf("%w, systemd or systemd:NAME", err)
+	}
+	return s, nil
+}
+
+// isPort reports whether an address is host:port.
+func isPort(address string) bool {
+	_, isSystemd := systemdName(address)
+	return !isSystemd && !strings.HasPrefix(address, unixScheme)
 }
 
 // off is the --admin that opens no admin port.

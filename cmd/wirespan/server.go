@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/wirespan/wirespan/httpcore"
@@ -66,7 +67,7 @@ func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*s
 	defer stop()
 	s := &server{
 		options: o, log: o.logger(a.stderr),
-		draining: make(chan struct{}), failed: make(chan error, 2), serving: make(chan struct{}),
+		draining: make(chan struct{}), failed: make(chan error, 1), serving: make(chan struct{}),
 	}
 	slog.SetDefault(s.log) // what net/http and others write to the standard logger
 	s.readiness.notReady("starting: the server does not listen yet")
@@ -74,13 +75,14 @@ func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*s
 	if err != nil {
 		return err
 	}
-	if err := a.prepare(s, target, listeners.site.Addr(), build); err != nil {
+	addr := listeners.site[0].Addr()
+	if err := a.prepare(s, target, addr, build); err != nil {
 		listeners.close()
 		return err
 	}
 	b := banner{
 		command: command, what: s.site.what, hint: s.site.hint, traces: target,
-		url: baseURL(o.scheme(), listeners.site.Addr()),
+		url: baseURL(o.scheme(), addr),
 	}
 	if listeners.admin != nil {
 		b.admin = listeners.admin.Addr()
@@ -90,11 +92,16 @@ func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*s
 	return s.wait(signals)
 }
 
-// listeners are the bound addresses; admin is nil when it is off.
-type listeners struct{ site, admin net.Listener }
+// listeners are the bound addresses: at least one of the site; admin is nil when it is off.
+type listeners struct {
+	site  []net.Listener
+	admin net.Listener
+}
 
 func (l listeners) close() {
-	l.site.Close()
+	for _, l := range l.site {
+		l.Close()
+	}
 	if l.admin != nil {
 		l.admin.Close()
 	}
@@ -108,21 +115,37 @@ func (s *server) listen() (listeners, error) {
 			return listeners{}, err
 		}
 	}
-	s.http = &httpcore.Server{Addr: o.addr, Workers: o.workers, Engine: o.engine, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}
-	l, err := s.http.Listen()
+	s.http = &httpcore.Server{
+		Addr: o.addr, Workers: o.workers, Engine: o.engine, Accept: o.accept, SharePort: o.sharePort,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError),
+	}
+	l, err := s.listenSite()
 	if err != nil {
 		return listeners{}, startError("listen on "+o.addr+" ("+nameOf(o.flags, "addr")+")", err)
 	}
 	if o.admin == off {
-		return listeners{site: l}, nil
+		return l, nil
 	}
 	admin, err := listenAdmin(o.admin)
 	if err != nil {
-		l.Close()
+		l.close()
 		return listeners{}, startError("listen on "+o.admin+" for the admin port ("+nameOf(o.flags, "admin")+", or off)", err)
 	}
 	s.admin = adminServer(&s.readiness, isLoopback(admin.Addr()), slog.NewLogLogger(s.log.Handler(), slog.LevelWarn))
-	return listeners{l, admin}, nil
+	l.admin = admin
+	return l, nil
+}
+
+// listenSite binds the address of the site, or takes it over from systemd.
+func (s *server) listenSite() (listeners, error) {
+	if name, ok := systemdName(s.options.addr); ok {
+		return listenSystemd(name)
+	}
+	l, err := s.http.Listen()
+	if err != nil {
+		return listeners{}, err
+	}
+	return listeners{site: []net.Listener{l}}, nil
 }
 
 func checkCertificate(o *serverOptions) error {
@@ -163,23 +186,40 @@ func (s *server) start(l listeners) {
 	if s.admin != nil {
 		go func() {
 			if err := s.admin.Serve(l.admin); !errors.Is(err, http.ErrServerClosed) {
-				s.failed <- startError("go on with the admin port", err)
+				s.fail(startError("go on with the admin port", err))
 			}
 		}()
 	}
+	var all sync.WaitGroup
+	for _, l := range l.site {
+		all.Go(func() { s.serve(l) })
+	}
 	go func() {
 		defer close(s.serving)
-		var err error
-		if o := s.options; o.tlsCert != "" {
-			err = s.http.ServeTLS(l.site, o.tlsCert, o.tlsKey)
-		} else {
-			err = s.http.Serve(l.site)
-		}
-		if !errors.Is(err, httpcore.ErrServerClosed) {
-			s.failed <- startError("go on serving", err)
-		}
+		all.Wait()
 	}()
 	s.readiness.ready()
+}
+
+// serve serves one listener of the site.
+func (s *server) serve(l net.Listener) {
+	var err error
+	if o := s.options; o.tlsCert != "" {
+		err = s.http.ServeTLS(l, o.tlsCert, o.tlsKey)
+	} else {
+		err = s.http.Serve(l)
+	}
+	if !errors.Is(err, httpcore.ErrServerClosed) {
+		s.fail(startError("go on serving", err))
+	}
+}
+
+// fail ends the server; the first failure is the one that is told.
+func (s *server) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
 }
 
 // wait returns when the server has ended: by a signal, or because it could not go on.

@@ -17,6 +17,8 @@ type serverOptions struct {
 	admin           string
 	workers         int
 	engine          httpcore.Engine
+	accept          httpcore.AcceptMode
+	sharePort       bool
 	tlsCert, tlsKey string
 	logLevel        slog.Level
 	logFormat       string
@@ -32,10 +34,12 @@ type serverOptions struct {
 func (o *serverOptions) register(fs *pflag.FlagSet) {
 	o.flags = fs
 	fs.SortFlags = false
-	setting(fs, &o.addr, "addr", "127.0.0.1:8080", "address", "where to serve: host:port or unix:/path", parseAddress)
+	setting(fs, &o.addr, "addr", "127.0.0.1:8080", "address", "where to serve: host:port, unix:/path, systemd or systemd:NAME", parseSiteAddress)
 	setting(fs, &o.admin, "admin", "127.0.0.1:4380", "address", "where to answer probes and profiles: host:port, unix:/path or off", parseAdmin)
 	setting(fs, &o.workers, "workers", "0", "number", "how many workers accept and poll; 0 is one a processor", parseWorkers)
 	setting(fs, &o.engine, "engine", "auto", "name", "how connections wait: auto, epoll or goroutine", parseEngine)
+	setting(fs, &o.accept, "accept", "reuseport", "mode", "how connections come to workers: reuseport or distribute", parseAccept)
+	switchSetting(fs, &o.sharePort, "share-port", "serve a port that a process with the same flag serves already, and then drains")
 	setting(fs, &o.tlsCert, "tls-cert", "", "file", "certificate chain in PEM; with --tls-key, serve HTTPS", parseText)
 	setting(fs, &o.tlsKey, "tls-key", "", "file", "private key in PEM", parseText)
 	setting(fs, &o.traces, "traces", "auto", "list", "auto, otlp, console, none, or otlp,console", parseTraces)
@@ -54,6 +58,8 @@ func (o *serverOptions) check() error {
 		return usagef("%s %q needs its private key: give --tls-key (WIRESPAN_TLS_KEY) too", nameOf(o.flags, "tls-cert"), o.tlsCert)
 	case o.tlsKey != "" && o.tlsCert == "":
 		return usagef("%s %q needs its certificate: give --tls-cert (WIRESPAN_TLS_CERT) too", nameOf(o.flags, "tls-key"), o.tlsKey)
+	case o.sharePort && !isPort(o.addr):
+		return usagef("%s needs a port to share, and %s %q has none: use host:port", nameOf(o.flags, "share-port"), nameOf(o.flags, "addr"), o.addr)
 	}
 	return nil
 }

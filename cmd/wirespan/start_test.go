@@ -34,6 +34,20 @@ func TestPortOfAnotherServer(t *testing.T) {
 	failsToStart(t, []string{"demo", "--addr", addr, "--admin", "off", "--workers", "2"}, addr, "already in use")
 }
 
+func TestNoSocketOfSystemd(t *testing.T) {
+	failsToStart(t, []string{"demo", "--addr", "systemd", "--admin", "off"}, "--addr", "systemd has handed over no socket")
+	failsToStart(t, []string{"demo", "--addr", "systemd:web", "--admin", "off"}, "systemd:web", "no socket")
+}
+
+func TestAcceptModes(t *testing.T) {
+	for _, mode := range []string{"reuseport", "distribute"} {
+		s := start(t, nil, "demo", "--workers", "2", "--accept", mode)
+		if _, body := s.get("/"); body != greeting {
+			t.Errorf("--accept %s: body %q", mode, body)
+		}
+	}
+}
+
 func TestUnreadableCertificate(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := writeCertificate(t, dir)
