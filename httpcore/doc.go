@@ -22,7 +22,7 @@
 // # The way of a connection
 //
 // An intake (intake.go) accepts at one socket and gives each connection to a worker (acceptmode.go). What happens when
-// there is no descriptor left is in shortage.go, and how a server ends in drain.go.
+// there is no descriptor left is in shortage.go and reserve.go, and how a server ends in drain.go.
 //
 // # What a handler is given
 //

@@ -203,64 +203,6 @@ func looksLikeHTTP(b [5]byte) bool {
 	return false
 }
 
-// maxRefusing bounds how many refused connections are told so at the same time; the rest are just closed.
-const maxRefusing = 64
-
-// refuseConn tells a connection that it is one too many. With TLS that is told by its end.
-func (s *server) refuseConn(c *conn, nc net.Conn, code string, secure bool) {
-	status := http.StatusServiceUnavailable
-	if secure || !s.mayTell(nc) {
-		status = 0
-	}
-	s.emitRejected(c, status, code)
-	if status == 0 {
-		_ = nc.Close()
-		return
-	}
-	go s.tell(nc, code)
-}
-
-func (s *server) emitRejected(c *conn, status int, code string) {
-	if c.collector == nil {
-		return
-	}
-	c.collector.Record(&lifecycle.ConnectionRejected{
-		Stamp: c.stamp(lifecycle.MonotonicNS()), Peers: c.peers, Status: status, Code: code,
-	})
-}
-
-// mayTell notes a connection that is refused; false: it is to be closed without a word.
-func (s *server) mayTell(nc net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed.Load() || len(s.refused) >= maxRefusing {
-		return false
-	}
-	s.refused[nc] = struct{}{}
-	return true
-}
-
-// tell answers a connection that mayTell has noted, and closes it.
-func (s *server) tell(nc net.Conn, code string) {
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.refused, nc)
-		s.goneLocked()
-	}()
-	_ = nc.SetWriteDeadline(time.Now().Add(lingerQuiet))
-	_, err := io.WriteString(nc, s.refusalOf(code))
-	so := &socket{low: &lowConn{Conn: nc}}
-	so.top = so.low
-	so.close(err == nil)
-}
-
-var refusedReason = map[string]string{
-	codeTooManyConnections: "the server has as many connections as it may",
-	codeDraining:           "the server is shutting down",
-	codeNoDescriptor:       "the server has no descriptor left",
-}
-
 // peersOf names the two ends, and the peer as http.Request.RemoteAddr has it.
 func peersOf(far, near net.Addr) (p lifecycle.Peers, remote string) {
 	p.Network = "tcp"
