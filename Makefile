@@ -26,7 +26,7 @@ fmt:
 tidy:
 	@set -e; for m in $(MODULES) tools; do (cd $$m && go mod tidy); done
 
-# One table, printed and written to bench/RESULTS.md. ARGS="-rounds 1 -only nethttp" is shorter, and only printed.
+# All tables, printed and written to bench/RESULTS.md. ARGS="-scenario hello -rounds 1" is shorter, and only printed.
 bench:
 	scripts/setup.sh wrk
 	cd bench && go run . $(ARGS)
