@@ -147,7 +147,7 @@ func (p *polled) lost() {
 // runOn goes on with a connection whose goroutine has nothing else to do: v is how its turn has ended.
 func (p *polled) runOn(v verdict) {
 	for v == turnAgain {
-		v = p.turn()
+		v = p.guarded()
 	}
 	if v == turnWait && !p.parkShared() {
 		p.c.writeFailed(net.ErrClosed)
@@ -157,22 +157,29 @@ func (p *polled) runOn(v verdict) {
 
 // runAlone runs the connection on a goroutine of its own, and notes how quick it is.
 func (p *polled) runAlone() {
-	returned := false
-	defer func() {
-		if !returned {
-			p.runOn(p.abandon())
-		}
-	}()
 	start, served := lifecycle.MonotonicNS(), p.c.served
-	v := p.turn()
+	v := p.guarded()
 	if took := lifecycle.MonotonicNS() - start; took > slowRequestNS*int64(max(p.c.served-served, 1)) {
 		p.streak = streakSlow
 		p.w.noteSlow()
 	} else {
 		p.streak = min(p.streak+1, streakMax)
 	}
-	returned = true
 	p.runOn(v)
+}
+
+// guarded is turn for a goroutine that has nothing else to do: when a handler ends it (runtime.Goexit), this is the end of
+// the connection, too.
+func (p *polled) guarded() verdict {
+	returned := false
+	defer func() {
+		if !returned {
+			p.runOn(p.abandon())
+		}
+	}()
+	v := p.turn()
+	returned = true
+	return v
 }
 
 // park gives the connection back to its epoll set. Only the holder of the baton, whose turn it was from the beginning to the

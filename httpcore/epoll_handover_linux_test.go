@@ -1,0 +1,59 @@
+package httpcore_test
+
+import (
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/wirespan/wirespan/httpcore"
+)
+
+// Who runs a connection, and what becomes of the others, when handlers do not return at once.
+
+// oneWorker is a server of the epoll engine whose connections all share one baton.
+func oneWorker(f http.HandlerFunc) *httpcore.Server {
+	return &httpcore.Server{Engine: httpcore.EngineEpoll, Workers: 1, Handler: f}
+}
+
+// served checks that a new connection is answered: that somebody has the baton.
+func (s *site) served() {
+	s.t.Helper()
+	if got := s.dial().send(get("/")).recv("GET").body; got != "Hello, World!" {
+		s.t.Fatalf("the answer is %q", got)
+	}
+}
+
+// E26: a handler that ends its goroutine ends its connection, also when it is not the first of its turn, the baton has been
+// taken meanwhile, or its connection is run by a goroutine of its own.
+func TestGoexitAfterTheBatonIsLost(t *testing.T) {
+	release := make(chan struct{})
+	s := start(t, oneWorker(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/block":
+			<-release
+		case "/exit":
+			runtime.Goexit()
+		}
+		hello(w, r)
+	}))
+	more := strings.Repeat(get("/"), 40) // than a turn
+	exits := func(c *client) {
+		for range 41 {
+			c.recv("GET")
+		}
+		if got := c.recv("GET").StatusCode; got != 500 {
+			t.Errorf("the answer is %d", got)
+		}
+		c.eof()
+	}
+
+	taken := s.dial().send(get("/block") + more + get("/exit"))
+	s.served() // so the baton has moved on
+	close(release)
+	exits(taken)
+
+	// Handlers have been slow, and a new connection is not known to be better.
+	exits(s.dial().send(get("/") + more + get("/exit")))
+	s.served()
+}
