@@ -24,6 +24,28 @@ func (s *site) served() {
 	}
 }
 
+// E7: the end of what the client sends arrives while the connection has more requests than one turn serves: the turn that
+// comes to it finds it, wherever in that turn the last read is.
+func TestEndOfInputBetweenTurns(t *testing.T) {
+	var c *client
+	seen := 0
+	s := start(t, oneWorker(func(w http.ResponseWriter, r *http.Request) {
+		if seen++; seen == 10 { // of the first turn: the event that it runs for says nothing of the end
+			c.closeWrite()
+		}
+		hello(w, r)
+	}))
+	for more := range 32 { // as many as there are in a turn
+		requests := 130 + more
+		seen, c = 0, s.dial()
+		c.send(strings.Repeat(get("/"), requests))
+		for range requests {
+			c.recv("GET")
+		}
+		c.eof()
+	}
+}
+
 // E26: a handler that ends its goroutine ends its connection, also when it is not the first of its turn, the baton has been
 // taken meanwhile, or its connection is run by a goroutine of its own.
 func TestGoexitAfterTheBatonIsLost(t *testing.T) {

@@ -186,6 +186,10 @@ func (p *polled) guarded() verdict {
 // end, may call it: nobody else has seen the connection meanwhile.
 func (p *polled) park() {
 	p.streak = min(p.streak+1, streakMax)
+	if p.edge { // an event came between two of its turns: that of the end of what the peer sends is not reported twice
+		p.runOn(turnWait)
+		return
+	}
 	p.c.rest()
 	p.state.Store(stateParked)
 	p.repoke()
