@@ -1,10 +1,12 @@
 package httpcore_test
 
 import (
+	"context"
 	"net/http"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wirespan/wirespan/httpcore"
 )
@@ -46,6 +48,37 @@ func TestEndOfInputBetweenTurns(t *testing.T) {
 	}
 }
 
+// E24: whoever ends idle connections never runs a handler for one that has just got a request.
+func TestNobodyElseRunsAHandler(t *testing.T) {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, end := range map[string]func(*httpcore.Server) error{
+		"Shutdown": func(s *httpcore.Server) error { _ = s.Shutdown(over); return nil },
+		"Close":    (*httpcore.Server).Close,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s *site
+			var other *client
+			release, ended := make(chan struct{}), make(chan error, 1)
+			s = start(t, oneWorker(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/block" {
+					<-release
+					return
+				}
+				// The holder of the baton is here, so nobody sees that the other connection has something to say.
+				other.send(get("/block"))
+				ended <- end(s.Server)
+			}))
+			defer close(release)
+			other = s.dial() // it waits for its first request when the next one is accepted
+			s.dial().send(get("/"))
+			if err := receive(t, ended); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // E26: a handler that ends its goroutine ends its connection, also when it is not the first of its turn, the baton has been
 // taken meanwhile, or its connection is run by a goroutine of its own.
 func TestGoexitAfterTheBatonIsLost(t *testing.T) {
@@ -78,4 +111,16 @@ func TestGoexitAfterTheBatonIsLost(t *testing.T) {
 	// Handlers have been slow, and a new connection is not known to be better.
 	exits(s.dial().send(get("/") + more + get("/exit")))
 	s.served()
+}
+
+// receive returns what comes from c.
+func receive[T any](t testing.TB, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
 }

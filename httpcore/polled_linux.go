@@ -312,8 +312,8 @@ func (p *polled) tellGoneLocked() {
 func (p *polled) interrupt() {
 	p.poked.Store(true)
 	if p.state.CompareAndSwap(stateParked, stateRunning) {
-		if p.c.x == nil {
-			p.runAlone() // there is nothing to send, so it does not last
+		if p.c.x == nil && p.c.expired() {
+			p.runAlone() // it ends, and there is nothing to send: no handler runs, and nothing lasts
 		} else {
 			p.w.engine.runners.run(task{p: p})
 		}
