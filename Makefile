@@ -7,7 +7,7 @@ MODULES  = . bench e2e
 LINT     = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 FUZZTIME = 100000x
 
-.PHONY: run test lint fmt tidy bench e2e fuzz ci
+.PHONY: run test checks lint fmt tidy bench e2e fuzz ci
 
 run:
 	go run ./cmd/wirespan demo
@@ -15,6 +15,10 @@ run:
 test:
 	scripts/setup.sh gcc curl
 	CGO_ENABLED=1 go test -race -timeout 10m ./...
+
+# The server watches itself: see httpcore/checks_on.go.
+checks:
+	CGO_ENABLED=1 go test -race -short -tags checks ./httpcore
 
 lint:
 	@unformatted=$$(gofmt -l .) && [ -z "$$unformatted" ] || { echo "make fmt would change: $$unformatted"; exit 1; }

@@ -32,6 +32,7 @@ type pollWorker struct {
 	slowUntil atomic.Int64
 
 	// What follows belongs to the holder of the baton, and moves with it.
+	holder   exclusive // is between turns
 	events   []poll.Event
 	at, end  int       // events[at:end] are still to be looked at
 	round    []*polled // the connections that had more to do when events were fetched
@@ -58,7 +59,9 @@ func (w *pollWorker) hold(word uint64) {
 	t := turnOf{w: w, word: word}
 	defer t.unwound()
 	for {
+		w.holder.enter("hold one baton")
 		p := w.next()
+		w.holder.leave()
 		if p == nil {
 			return
 		}
@@ -67,7 +70,9 @@ func (w *pollWorker) hold(word uint64) {
 			continue
 		}
 		t.begin(p)
+		p.running.enter("run one connection")
 		v := p.turn()
+		p.running.leave()
 		if !t.end() {
 			p.lost()
 			p.runOn(v)
@@ -112,6 +117,7 @@ func (t *turnOf) unwound() {
 		return
 	}
 	v := p.abandon()
+	p.running.leave()
 	if t.end() {
 		t.w.engine.runners.run(task{w: t.w, word: t.word})
 	}

@@ -25,7 +25,9 @@ func (p *bufferPool) get(n int) []byte {
 	for i := range p.classes {
 		if n <= size {
 			if first, ok := p.classes[i].Get().(*byte); ok {
-				return unsafe.Slice(first, size)
+				b := unsafe.Slice(first, size)
+				checkPoison(b)
+				return b
 			}
 			return make([]byte, size)
 		}
@@ -39,6 +41,7 @@ func (p *bufferPool) put(b []byte) {
 	size := minBuffer
 	for i := range p.classes {
 		if cap(b) == size {
+			poisonBuffer(b)
 			p.classes[i].Put(unsafe.SliceData(b))
 			return
 		}

@@ -34,6 +34,7 @@ type polled struct {
 	user   atomic.Pointer[userDeadlines]
 
 	// Of the goroutine that runs it.
+	running    exclusive
 	readableNS int64 // when the event came that it runs for; 0: it was read already
 	ending     bool  // that event said that the peer has shut its side down
 	lingering  *lingering
@@ -174,10 +175,14 @@ func (p *polled) guarded() verdict {
 	returned := false
 	defer func() {
 		if !returned {
-			p.runOn(p.abandon())
+			v := p.abandon()
+			p.running.leave()
+			p.runOn(v)
 		}
 	}()
+	p.running.enter("run one connection")
 	v := p.turn()
+	p.running.leave()
 	returned = true
 	return v
 }
