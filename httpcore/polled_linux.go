@@ -252,8 +252,9 @@ func (p *polled) armLocked() {
 		return
 	}
 	p.edge = true
-	if p.w.poller.Modify(p.fd, runningEvents, p.key) != nil {
-		p.ready |= readyIn | readyOut // the call that somebody waits to make tells what is wrong
+	if p.w.poller.Modify(p.fd, runningEvents, p.key) != nil { // no event will come: calls must not wait for one
+		_ = poll.Shutdown(p.fd)
+		p.ready |= readyIn | readyOut
 	}
 }
 
