@@ -103,6 +103,7 @@ func (p *polled) readFrom(src *io.LimitedReader) (n int64, err error) {
 			k, err := io.Copy(writerOnly{p}, src)
 			return n + k, err
 		case err == nil:
+			m.progress(p.c, k)
 			continue
 		}
 		if err := p.goOn(&m, k, err); err != nil {
