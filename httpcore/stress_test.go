@@ -193,6 +193,9 @@ func (b *stress) handle(w http.ResponseWriter, r *http.Request) {
 func (b *stress) answer(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
+		if r.URL.Path == "/flush" { // its response has begun, and must not look as if it were whole
+			panic(http.ErrAbortHandler)
+		}
 		return
 	}
 	text := stressAnswer(r.RequestURI, body)
