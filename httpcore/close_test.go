@@ -14,7 +14,7 @@ import (
 	"github.com/wirespan/wirespan/lifecycle/lifecycletest"
 )
 
-// A plain close while the client sends makes the kernel reset the connection, and the response is lost with it.
+// E15: a plain close while the client sends makes the kernel reset the connection, and the response is lost with it.
 func TestAnswerToAClientThatStillSendsArrivesWhole(t *testing.T) {
 	const answer, upload = 600_000, 6_000_000
 	for name, f := range map[string]http.HandlerFunc{
@@ -89,6 +89,7 @@ func TestLingerIsBounded(t *testing.T) {
 	}
 }
 
+// E5, E6: what came before a client shut its side down is answered, all of it, and then the connection ends.
 func TestHalfCloseIsAnswered(t *testing.T) {
 	const length = "Content-Length: 3\r\n\r\nabc"
 	for name, c := range map[string]struct {

@@ -86,7 +86,7 @@ func TestHijack(t *testing.T) {
 	})
 }
 
-// Whatever came with the head is in the reader's buffer, however much it is.
+// E28: whatever came with the head is in the reader's buffer, however much it is.
 func TestHijackDeliversWhatWasBuffered(t *testing.T) {
 	onEngines(t, func(t *testing.T, e httpcore.Engine) {
 		for _, size := range []int{1, 100, 4000, 20_000} {

@@ -59,7 +59,10 @@ func (r resources) since(before resources) string {
 func TestShortConnectionsLeaveNothing(t *testing.T) {
 	onEngines(t, func(t *testing.T, e httpcore.Engine) {
 		connections := 10_000
-		if testing.Short() {
+		switch {
+		case *stressFor > time.Minute:
+			connections = 100_000
+		case testing.Short():
 			connections = 500
 		}
 		var opened, completed atomic.Int64

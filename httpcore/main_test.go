@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 )
 
+// E32: no goroutine is left when all is closed.
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard)
 	if child := children[os.Getenv(childVariable)]; child != nil {

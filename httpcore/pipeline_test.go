@@ -250,7 +250,7 @@ func TestPipelinedResponseDoesNotWaitForSlowHandlers(t *testing.T) {
 	}
 }
 
-// A client that sends requests and reads no response is not served without end: the memory that it takes is bounded
+// E14: a client that sends requests and reads no response is not served without end: the memory that it takes is bounded
 // (see also TestPipelinedFloodThatIsNeverRead).
 func TestPipelinedFloodTakesBoundedMemory(t *testing.T) {
 	onEngines(t, func(t *testing.T, e httpcore.Engine) {
