@@ -32,7 +32,7 @@ var rules = []rule{
 	{packages: "lifecycle/instrument", only: none, never: []string{"net/http"}},
 	{packages: "lifecycle/accesslog", may: []string{"lifecycle"}},
 	{packages: "lifecycle/statsd", may: []string{"lifecycle"}},
-	{packages: "lifecycle/statistics", may: []string{"lifecycle"}},
+	{packages: "lifecycle/statistics", may: []string{"lifecycle"}, only: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{packages: "lifecycle/nethttp", may: []string{"lifecycle"}, only: none},
 	{packages: "lifecycle/lifecycletest", may: []string{"lifecycle"}, never: []string{"net/http"}},
 	{packages: "lifecycle", only: none, never: []string{"net/http"}},
