@@ -13,7 +13,7 @@ run:
 	go run ./cmd/wirespan demo
 
 test:
-	scripts/setup.sh gcc curl
+	scripts/setup.sh gcc curl redis-server
 	CGO_ENABLED=1 go test -race -timeout 10m ./...
 
 # The server watches itself: see httpcore/checks_on.go.

@@ -9,10 +9,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childEnv); path != "" {
-		child(path)
-		return
-	}
 	before := descriptors()
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
 		if after := descriptors(); after > before {
