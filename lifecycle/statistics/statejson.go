@@ -2,7 +2,6 @@ package statistics
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -51,6 +50,7 @@ type exact struct {
 	Max           *time.Duration `json:"requestMaxDurationNanos"`
 	TotalFailed   time.Duration  `json:"requestTotalFailedDurationNanos"`
 	TotalFinished time.Duration  `json:"requestTotalFinishedDurationNanos"`
+	Runtime       time.Duration  `json:"crawlerRuntimeNanos"`
 	Durations     string         `json:"requestDurationHistogram"`
 }
 
@@ -106,6 +106,7 @@ func (state State) MarshalJSON() ([]byte, error) {
 		Exact: &exact{
 			Min: state.RequestMinDuration, Max: state.RequestMaxDuration,
 			TotalFailed: state.RequestTotalFailedDuration, TotalFinished: state.RequestTotalFinishedDuration,
+			Runtime: state.Runtime,
 		},
 	}
 	if state.durations != nil {
@@ -168,6 +169,7 @@ func (state *State) refine(e *exact) error {
 	}
 	state.RequestMinDuration, state.RequestMaxDuration = e.Min, e.Max
 	state.RequestTotalFailedDuration, state.RequestTotalFinishedDuration = e.TotalFailed, e.TotalFinished
+	state.Runtime = e.Runtime
 	if e.Durations == "" {
 		return nil
 	}
@@ -276,14 +278,16 @@ func (i *instant) UnmarshalJSON(text []byte) error {
 	if word == nil {
 		return nil
 	}
-	var errs error
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} { // fractions of a second go without saying
-		t, err := time.Parse(layout, *word)
-		if err == nil {
-			*i = instant(t)
-			return nil
-		}
-		errs = errors.Join(errs, err)
+	t, err := time.Parse(time.RFC3339, *word) // fractions of a second go without saying
+	if err != nil {
+		t, err = time.Parse("2006-01-02T15:04:05", *word)
 	}
-	return errs
+	if t = t.UTC(); err == nil && (t.Year() < 1 || t.Year() > 9999) {
+		err = fmt.Errorf("%s is in a year that cannot be written", text)
+	}
+	if err != nil {
+		return err
+	}
+	*i = instant(t)
+	return nil
 }

@@ -1,0 +1,252 @@
+package statistics_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wirespan/wirespan/lifecycle/statistics"
+)
+
+// S1, S3, S32: with PersistenceOn, the state is loaded by Start, and saved at every interval and by Stop.
+func TestS1S32PersistenceOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &recording{}
+		o := statistics.Options{Persistence: statistics.PersistenceOn, Store: store, Key: "key", Logger: quiet}
+		s := started(t, o)
+		equal(t, "loads", store.gets.Load(), 1)
+		open(s, 0).respond(200, 1)
+		time.Sleep(59 * time.Second)
+		equal(t, "saves before a minute", store.sets.Load(), 0)
+		time.Sleep(2 * time.Minute)
+		equal(t, "saves after three", store.sets.Load(), 2)
+		open(s, 0).respond(200, 1)
+		must(t, s.RequestStart("under way")) // is not saved
+		stop(t, s)
+		equal(t, "saves with Stop", store.sets.Load(), 3)
+
+		again := started(t, o)
+		defer stop(t, again)
+		equal(t, "finished", again.Calculate().RequestsFinished, 2)
+		must(t, again.RequestFinish("under way"))
+		equal(t, "finished", again.Calculate().RequestsFinished, 2)
+	})
+}
+
+// S1: with PersistenceExplicit, the state is loaded by Start, and saved by Persist alone.
+func TestS1PersistenceExplicit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &recording{}
+		o := statistics.Options{Persistence: statistics.PersistenceExplicit, Store: store, Key: "key", Logger: quiet}
+		s := started(t, o)
+		open(s, 0).respond(200, 1)
+		time.Sleep(time.Hour)
+		stop(t, s)
+		equal(t, "saves", store.sets.Load(), 0)
+		must(t, s.Persist(t.Context()))
+		equal(t, "saves", store.sets.Load(), 1)
+		again := started(t, o)
+		defer stop(t, again)
+		equal(t, "finished", again.Calculate().RequestsFinished, 1)
+	})
+}
+
+// S1: with PersistenceOff, the store is left alone.
+func TestS1PersistenceOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &recording{}
+		s := started(t, statistics.Options{Store: store})
+		time.Sleep(time.Hour)
+		must(t, s.Persist(t.Context()))
+		must(t, s.Reset(t.Context()))
+		stop(t, s)
+		equal(t, "calls", store.gets.Load()+store.sets.Load(), 0)
+	})
+}
+
+func TestS1PersistInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for interval, want := range map[time.Duration]int64{time.Second: 10, -1: 0} {
+			store := &recording{}
+			s := started(t, statistics.Options{Persistence: statistics.PersistenceOn, Store: store, PersistInterval: interval})
+			time.Sleep(10*time.Second + 1)
+			synctest.Wait()
+			equal(t, "saves", store.sets.Load(), want)
+			stop(t, s)
+		}
+	})
+}
+
+// S3, crawlee#3877: the key is the same in the next run, and however many statistics a process makes.
+func TestS3KeyIsStable(t *testing.T) {
+	host, err := os.Hostname()
+	must(t, err)
+	for range 2 {
+		equal(t, "key", key(t, statistics.Options{}), "statistics/wirespan/"+host)
+		equal(t, "key", key(t, statistics.Options{Service: "shop"}), "statistics/shop/"+host)
+		equal(t, "key", key(t, statistics.Options{Service: "shop", Key: "mine"}), "mine")
+	}
+}
+
+// S4: persistence needs a store.
+func TestS4NoStore(t *testing.T) {
+	s := statistics.New(statistics.Options{Persistence: statistics.PersistenceOn})
+	if err := s.Start(t.Context()); !errors.Is(err, statistics.ErrNoStore) || s.Active() {
+		t.Errorf("Start returned %v; active %t", err, s.Active())
+	}
+}
+
+// S20: a Start that cannot load does not start; the next one tries again.
+func TestS20StoreThatCannotBeRead(t *testing.T) {
+	store := &recording{}
+	store.getErr.set(errors.New("no route to host"))
+	s := statistics.New(statistics.Options{Persistence: statistics.PersistenceOn, Store: store, Logger: quiet})
+	if err := s.Start(t.Context()); !errors.Is(err, store.getErr.get()) || s.Active() {
+		t.Errorf("Start returned %v; active %t", err, s.Active())
+	}
+	if err := s.Persist(t.Context()); !errors.Is(err, statistics.ErrNotActive) || store.sets.Load() != 0 {
+		t.Errorf("Persist of what was not loaded returned %v, and saved %d times", err, store.sets.Load())
+	}
+	store.getErr.set(nil)
+	start(t, s)
+	must(t, s.Persist(t.Context()))
+}
+
+// S21: a Stop that cannot save has stopped all the same, and what was counted can still be saved.
+func TestS21StoreThatCannotBeWritten(t *testing.T) {
+	store := &recording{}
+	store.setErr.set(errors.New("no space left"))
+	s := started(t, statistics.Options{Persistence: statistics.PersistenceOn, Store: store})
+	open(s, 0).respond(200, 1)
+	if err := s.Stop(t.Context()); !errors.Is(err, store.setErr.get()) || s.Active() {
+		t.Errorf("Stop returned %v; active %t", err, s.Active())
+	}
+	store.setErr.set(nil)
+	must(t, s.Persist(t.Context()))
+	equal(t, "finished", s.Calculate().RequestsFinished, 1)
+}
+
+// A later Start carries on with what is in memory, which is newer than what was saved.
+func TestS20LaterStartDoesNotLoad(t *testing.T) {
+	store := &recording{}
+	s := started(t, statistics.Options{Persistence: statistics.PersistenceExplicit, Store: store})
+	must(t, s.Persist(t.Context()))
+	open(s, 0).respond(200, 1)
+	stop(t, s)
+	start(t, s)
+	equal(t, "finished", s.Calculate().RequestsFinished, 1)
+	equal(t, "loads", store.gets.Load(), 1)
+}
+
+// S30: Reset forgets everything, in the store too, and neither stops nor starts anything.
+func TestS30Reset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log lines
+		store := &recording{}
+		s := started(t, statistics.Options{
+			Persistence: statistics.PersistenceOn, Store: store, Key: "key", Logger: log.logger(), LogUnchanged: true,
+		})
+		c := open(s, 0)
+		c.respond(200, time.Millisecond)
+		c.fail(500, "code", errors.New("oops"))
+		must(t, s.RequestStart("under way"))
+		must(t, s.RegisterStatusCode(201))
+		time.Sleep(90 * time.Second)
+		must(t, s.Reset(t.Context()))
+
+		if _, err := store.Get(t.Context(), "key"); !errors.Is(err, statistics.ErrNotFound) {
+			t.Errorf("the store returned %v", err)
+		}
+		must(t, s.RequestFinish("under way"))
+		f, state := s.Calculate(), s.State()
+		fresh := statistics.New(statistics.Options{}).Calculate()
+		equal(t, "statistics", f.String(), fresh.String())
+		equal(t, "status codes", len(state.RequestsWithStatusCode), 0)
+		equal(t, "errors", s.Errors().Total(), 0)
+		equal(t, "started at", state.StartedAt, time.Now())
+
+		equal(t, "active", s.Active(), true)
+		log.take(t)
+		c.respond(200, time.Millisecond)
+		time.Sleep(time.Minute)
+		equal(t, "messages", len(log.take(t)), 1)
+		equal(t, "rate", s.Calculate().FinishedPerMinute, 1)
+		stop(t, s)
+		must(t, s.Reset(t.Context()))
+		equal(t, "active", s.Active(), false)
+		time.Sleep(time.Minute)
+		equal(t, "runtime", s.Calculate().Runtime, 0)
+
+		store.delErr.set(errors.New("read only"))
+		if err := s.Reset(t.Context()); !errors.Is(err, store.delErr.get()) {
+			t.Errorf("Reset returned %v", err)
+		}
+	})
+}
+
+// Saves have their turns, so that an older state never comes to lie over a newer one; who waits, waits with its context.
+func TestS32SavesHaveTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &hanging{}
+		s := started(t, statistics.Options{Persistence: statistics.PersistenceExplicit, Store: store})
+		ctx, cancel := context.WithCancel(t.Context())
+		first := make(chan error)
+		go func() { first <- s.Persist(ctx) }()
+		synctest.Wait()
+		impatient, giveUp := context.WithTimeout(t.Context(), time.Second)
+		defer giveUp()
+		if err := s.Persist(impatient); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a second Persist returned %v", err)
+		}
+		if err := s.Reset(impatient); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Reset returned %v", err)
+		}
+		equal(t, "saves", store.hung.Load(), 1)
+		cancel()
+		if err := <-first; !errors.Is(err, errHanging) {
+			t.Errorf("the first Persist returned %v", err)
+		}
+		stop(t, s)
+	})
+}
+
+// S10: the first error of each group is saved, with what is known of its request, and only that one.
+func TestS10ErrorSnapshots(t *testing.T) {
+	store := &recording{}
+	s := started(t, statistics.Options{
+		Persistence: statistics.PersistenceExplicit, Store: store, Key: "key", SaveErrorSnapshots: true,
+	})
+	c := open(s, 0)
+	panicked := panicError(t)
+	for range 3 {
+		c.fail(500, "handler_panic", panicked)
+		c.fail(408, "request_body_timeout", nil)
+	}
+	store.setErr.set(errors.New("no space left"))
+	if err := s.Persist(t.Context()); !errors.Is(err, store.setErr.get()) {
+		t.Errorf("Persist returned %v", err)
+	}
+	store.setErr.set(nil)
+	must(t, s.Persist(t.Context()))
+	must(t, s.Persist(t.Context()))
+	saved := slices.DeleteFunc(slices.Clone(store.keys), func(k string) bool { return !strings.HasPrefix(k, "key/errors/") })
+	if len(saved) != 2 {
+		t.Fatalf("saved %q", store.keys)
+	}
+	text, err := store.Get(t.Context(), saved[0])
+	must(t, err)
+	got := object(t, text)
+	equal(t, "method", got["method"], any("GET"))
+	equal(t, "path without its query", got["path"], any("/path"))
+	equal(t, "status", got["status"], any(500.0))
+	group := got["error"].(map[string]any)
+	equal(t, "type", group["type"], any("handler_panic"))
+	if !strings.HasPrefix(group["where"].(string), "errortracker_test.go:") || !strings.Contains(got["stack"].(string), "panic(") {
+		t.Errorf("saved %s", text)
+	}
+}
