@@ -6,7 +6,8 @@ import "github.com/wirespan/wirespan/lifecycle"
 // failed or finished by [Options.Failed], with the status that was sent, and, when it is a [lifecycle.RequestFailed], in
 // [Statistics.Errors]; also one whose head could not be parsed. While the Statistics is not active, nothing is counted.
 //
-// Recording takes no lock that another worker takes and allocates nothing, but for errors that were not seen before.
+// Recording allocates nothing and takes no lock that another worker takes, but for a RequestFailed: its error is counted
+// under a lock of the tracker, and takes memory when it is the first of its kind.
 func (s *Statistics) Collector() lifecycle.Collector { return collector{s} }
 
 type collector struct{ statistics *Statistics }

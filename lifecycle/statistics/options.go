@@ -43,7 +43,8 @@ type Options struct {
 	// Store is where; needed unless Persistence is PersistenceOff. Whoever made it closes it, after Stop.
 	Store KeyValueStore
 	// Key is the key of the counts in the store. Empty is "statistics/" and the name of the service and the host, so
-	// that it stays the same over restarts. Processes that share a store need a key each.
+	// that it stays the same over restarts. Processes that share a store need a key each, and one whose host has a new name
+	// after each start, as that of a container may have, needs one that is set.
 	Key string
 	// Service is the name of the service in that key; empty is "wirespan".
 	Service string

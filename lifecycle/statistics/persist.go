@@ -37,13 +37,13 @@ func (s *Statistics) Persist(ctx context.Context) error {
 	return s.saveSnapshots(ctx)
 }
 
-// turn waits until nobody else saves or resets. The caller releases it.
+// turn waits until nobody else loads, saves or resets. The caller releases it.
 func (s *Statistics) turn(ctx context.Context) (release func(), err error) {
 	select {
 	case s.saving <- struct{}{}:
 		return func() { <-s.saving }, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("statistics: wait to save: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("statistics: wait for the store: %w", context.Cause(ctx))
 	}
 }
 
@@ -70,6 +70,11 @@ func (s *Statistics) load(ctx context.Context) error {
 	if s.options.Store == nil {
 		return ErrNoStore
 	}
+	release, err := s.turn(ctx) // not while a Reset removes what is loaded
+	if err != nil {
+		return err
+	}
+	defer release()
 	state, err := s.fetch(ctx)
 	if err != nil {
 		return fmt.Errorf("statistics: load %s: %w", s.options.Key, err)
@@ -116,7 +121,7 @@ func (s *Statistics) decode(text []byte) (State, error) {
 
 // Reset sets everything that was counted back to nothing and removes it from the store: counts, errors, the requests
 // under way that were started by hand, the runtime. It neither starts nor stops anything: an active Statistics goes
-// on, from now. Any goroutine may call it. It returns what went wrong with the store; the counts in memory are gone then,
+// on, from now. Snapshots of errors stay in the store. Any goroutine may call it. It returns what went wrong with the store; the counts in memory are gone then,
 // and the next save replaces the others.
 func (s *Statistics) Reset(ctx context.Context) error {
 	release, err := s.turn(ctx)

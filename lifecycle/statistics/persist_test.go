@@ -189,6 +189,30 @@ func TestS30Reset(t *testing.T) {
 	})
 }
 
+// S30: what a Start is loading when Reset is called does not come back.
+func TestS30ResetWhileLoading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slow{resume: make(chan struct{})}
+		must(t, store.Set(t.Context(), "key", []byte(`{"requestsFinished": 5, "crawlerRuntimeMillis": 5}`)))
+		s := statistics.New(statistics.Options{
+			Persistence: statistics.PersistenceExplicit, Store: store, Key: "key", Logger: quiet,
+		})
+		go s.Start(t.Context())
+		synctest.Wait()
+		go s.Reset(t.Context())
+		synctest.Wait()
+		close(store.resume)
+		synctest.Wait()
+		equal(t, "active", s.Active(), true)
+		equal(t, "finished", s.Calculate().RequestsFinished, 0)
+		equal(t, "runtime", s.Calculate().Runtime, 0)
+		if _, err := store.Get(t.Context(), "key"); !errors.Is(err, statistics.ErrNotFound) {
+			t.Errorf("the store returned %v", err)
+		}
+		stop(t, s)
+	})
+}
+
 // Saves have their turns, so that an older state never comes to lie over a newer one; who waits, waits with its context.
 func TestS32SavesHaveTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -67,28 +67,27 @@ func (h *shard) swap(empty *tally) *tally {
 
 // shards are the shards by worker.
 type shards struct {
-	all atomic.Pointer[[]*shard] // only ever replaced by a longer one
+	all atomic.Pointer[[]*shard] // nil for workers that have done nothing; only ever replaced by one with more
 	mu  sync.Mutex               // held to do so
 }
 
 // worker returns the shard of the worker with this id.
 func (s *Statistics) worker(id int) *shard {
 	id = max(id, 0) % maxWorkers
-	if all := s.shards.list(); id < len(all) {
+	if all := s.shards.list(); id < len(all) && all[id] != nil {
 		return all[id]
 	}
 	s.shards.mu.Lock()
 	defer s.shards.mu.Unlock()
 	all := s.shards.list()
-	if id < len(all) {
+	if id < len(all) && all[id] != nil {
 		return all[id]
 	}
-	longer := make([]*shard, id+1)
-	for i := copy(longer, all); i <= id; i++ {
-		longer[i] = &shard{statistics: s, tally: newTally(s.options.MaxRetries)}
-	}
-	s.shards.all.Store(&longer)
-	return longer[id]
+	more := make([]*shard, max(id+1, len(all)))
+	copy(more, all)
+	more[id] = &shard{statistics: s, tally: newTally(s.options.MaxRetries)}
+	s.shards.all.Store(&more)
+	return more[id]
 }
 
 func (s *shards) list() []*shard {
@@ -102,6 +101,9 @@ func (s *shards) list() []*shard {
 // it returns one to use the next time.
 func (s *shards) drain(total, empty *tally) *tally {
 	for _, h := range s.list() {
+		if h == nil {
+			continue
+		}
 		counted := h.swap(empty)
 		if counted.ended() > 0 {
 			total.add(counted)

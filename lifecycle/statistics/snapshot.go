@@ -14,7 +14,7 @@ import (
 )
 
 // ErrorSnapshot is what is saved of the first error of a group, as JSON; see [Options.SaveErrorSnapshots]. Its key is that
-// of the counts and "/errors/" and a number that the same group has in every run.
+// of the counts and "/errors/" and a number that is made of the place, the type and the message.
 type ErrorSnapshot struct {
 	At time.Time `json:"at"`
 	// Error is the group; its Message is that of this error.

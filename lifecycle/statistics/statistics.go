@@ -30,7 +30,7 @@ type Statistics struct {
 
 	errors, retryErrors *ErrorTracker
 
-	// saving holds a token while somebody saves or resets, so that what was saved later was counted later.
+	// saving holds a token while somebody loads, saves or resets, so that what was saved later was counted later.
 	saving chan struct{}
 
 	mu        sync.Mutex // guards what follows; not held while a store or a logger is called
@@ -91,16 +91,15 @@ func (s *Statistics) Start(ctx context.Context) error {
 		return ErrActive
 	}
 	if err := s.load(ctx); err != nil {
-		s.leave(inactive)
+		s.leave(inactive, func() {})
 		return err
 	}
 	tasks, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	s.mu.Lock()
-	s.run.begin(time.Now())
-	s.stop, s.done = stop, done
-	s.mu.Unlock()
-	s.leave(active)
+	s.leave(active, func() {
+		s.run.begin(time.Now())
+		s.stop, s.done = stop, done
+	})
 
 	p := newPeriodic(s)
 	p.log()
@@ -121,11 +120,10 @@ func (s *Statistics) Stop(ctx context.Context) error {
 	}
 	s.stop()
 	<-s.done
-	s.mu.Lock()
-	s.drainLocked()
-	s.run.finishedAt = time.Now()
-	s.mu.Unlock()
-	s.leave(inactive)
+	s.leave(inactive, func() {
+		s.drainLocked()
+		s.run.finishedAt = time.Now()
+	})
 	if s.options.Persistence == PersistenceOn {
 		return s.Persist(ctx)
 	}
@@ -144,10 +142,11 @@ func (s *Statistics) enter(from phase) bool {
 	return true
 }
 
-// leave ends a change.
-func (s *Statistics) leave(to phase) {
+// leave ends a change, with what changes in the same moment.
+func (s *Statistics) leave(to phase, changeLocked func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	changeLocked()
 	s.phase = to
 	s.active.Store(to == active)
 }

@@ -73,6 +73,17 @@ func (h *hanging) Set(ctx context.Context, _ string, _ []byte) error {
 	return errHanging
 }
 
+// slow is a store whose Get takes until resume is closed.
+type slow struct {
+	statistics.MemoryStore
+	resume chan struct{}
+}
+
+func (s *slow) Get(ctx context.Context, key string) ([]byte, error) {
+	<-s.resume
+	return s.MemoryStore.Get(ctx, key)
+}
+
 // key returns the key under which statistics with these options save.
 func key(t *testing.T, o statistics.Options) string {
 	t.Helper()
