@@ -49,7 +49,7 @@ type atoms struct {
 	custom  map[string]Atom
 }
 
-func newAtoms(o *FormatOptions) atoms {
+func newAtoms(o FormatOptions) atoms {
 	simple := map[string]value{
 		"h":  stringOf(clientAddr),
 		"l":  text(none),

@@ -41,6 +41,13 @@ type FormatOptions struct {
 	Atoms map[string]Atom
 }
 
+func (o FormatOptions) withDefaults() FormatOptions {
+	if o.Location == nil {
+		o.Location = time.Local
+	}
+	return o
+}
+
 // Atom appends the value of an atom to dst; one that appends nothing has none, and "-" is written. What it appends is escaped
 // afterwards. It runs on the hot path and from many goroutines at once; should it panic, "-" is written and the [Log] says so.
 type Atom func(dst []byte, r *Record) []byte
@@ -57,10 +64,7 @@ type Format struct {
 // template of a JSON object: there an atom in a string is escaped as JSON has it, and one that stands alone is a whole value,
 // null if there is none. The error is a [*FormatError].
 func Compile(format string, o FormatOptions) (*Format, error) {
-	if o.Location == nil {
-		o.Location = time.Local
-	}
-	p := parser{format: format, atoms: newAtoms(&o)}
+	p := parser{format: format, atoms: newAtoms(o.withDefaults())}
 	if err := p.parse(); err != nil {
 		return nil, err
 	}

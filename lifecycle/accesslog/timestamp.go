@@ -5,7 +5,7 @@ const clf = "02/Jan/2006:15:04:05 -0700"
 
 // timeAtom is the time at which the request began. In the dialect Seed it leaves its brackets out where the format has them
 // already, so that [%(t)s] and %(t)s both come out right.
-func timeAtom(o *FormatOptions) value {
+func timeAtom(o FormatOptions) value {
 	in := o.Location
 	bare := func(dst []byte, r *Record) ([]byte, bool) { return r.Begun().In(in).AppendFormat(dst, clf), true }
 	v := text(func(dst []byte, r *Record) ([]byte, bool) {
