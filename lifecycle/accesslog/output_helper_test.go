@@ -139,6 +139,16 @@ func soon(t testing.TB) context.Context {
 	return ctx
 }
 
+// waitFor returns when something that is bound to happen has happened.
+func waitFor(t testing.TB, happened func() bool) {
+	t.Helper()
+	for ctx := soon(t); !happened(); time.Sleep(time.Millisecond) {
+		if ctx.Err() != nil {
+			t.Fatal("it has not happened")
+		}
+	}
+}
+
 func flush(t testing.TB, l interface{ Flush(context.Context) error }) {
 	t.Helper()
 	if err := l.Flush(soon(t)); err != nil {

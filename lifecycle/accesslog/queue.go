@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/wirespan/wirespan/lifecycle"
 )
 
 // How long the writer waits before it tries an output again that has failed: at first, and at most.
@@ -210,8 +212,17 @@ func (q *queue) report(err error) {
 		q.reported = s.Dropped()
 	}
 	if n, err := q.trouble.take(); n > 0 {
-		q.errors.Error("lines of the "+q.name+" were made with trouble", "lines", n, "error", err)
+		q.errors.Error("lines of the "+q.name+" were made with trouble", "lines", n, "error", err, "stack", stackOf(err))
 	}
+}
+
+// stackOf returns the stack of a panic.
+func stackOf(err error) string {
+	var panicked *lifecycle.PanicError
+	if errors.As(err, &panicked) {
+		return string(panicked.Stack)
+	}
+	return ""
 }
 
 // finish counts what was not written, and closes the output.
