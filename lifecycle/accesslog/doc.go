@@ -32,6 +32,6 @@
 // # No request forges a line
 //
 // A value can hold anything that a client may send. In a line of text each byte that is not printable ASCII, the quote and the
-// backslash are written as \xNN; in JSON they are escaped as JSON has it. A value of more than 4096 bytes is cut and ends
-// in "...".
+// backslash are written as \xNN; in JSON they are escaped as JSON has it. A value of more than 16 KiB is cut and ends in
+// "...".
 package accesslog

@@ -20,8 +20,8 @@ const (
 		`"connection_id":%({connection_id}x)s,"worker_id":%({worker_id}x)s}`
 )
 
-// maxValue bounds the bytes of one value, before it is escaped: no request makes a line that is too long to be written.
-const maxValue = 4 << 10
+// maxValue bounds the bytes of one value, before it is escaped.
+const maxValue = 16 << 10
 
 // cutMark ends a value that was cut.
 const cutMark = "..."
@@ -92,16 +92,17 @@ func (f *Format) Append(dst []byte, r *Record) []byte {
 	return dst
 }
 
-// maxLine is the length that no line exceeds.
-func (f *Format) maxLine() int {
-	n := len("\n")
+// limitFor is how long a value may be so that a line with many long ones still fits into so many bytes.
+func (f *Format) limitFor(line int) int {
+	room := line - len("\n")
 	for i := range f.pieces {
-		p := &f.pieces[i]
-		// No encoding makes more than six bytes of one, and two quotes.
-		n += len(p.literal) + max(6*(maxValue+len(cutMark))+len(`""`), p.width, -p.width)
+		room -= len(f.pieces[i].literal) + len(`""`) + maxEscape*len(cutMark)
 	}
-	return n
+	return min(max(room/(maxEscape*len(f.pieces)), 1), maxValue)
 }
+
+// maxEscape is how many bytes an encoding makes of one at most.
+const maxEscape = len(`\u0000`)
 
 // piece is a literal and the atom that follows it.
 type piece struct {
@@ -125,8 +126,8 @@ func (p *piece) append(dst []byte, r *Record) []byte {
 	if !present {
 		return pad(append(dst[:start], p.absent...), start, p.width)
 	}
-	if len(dst)-inside > maxValue {
-		dst = append(dst[:inside+maxValue], cutMark...)
+	if limit := r.valueLimit(); len(dst)-inside > limit {
+		dst = append(dst[:inside+limit], cutMark...)
 	}
 	if p.encode != nil {
 		dst = encode(dst, inside, p.encode)

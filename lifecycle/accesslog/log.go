@@ -24,8 +24,8 @@ type Options struct {
 	Filter func(*Record) bool
 	// Workers is how many workers have a buffer of their own; those beyond share. 0 is GOMAXPROCS.
 	Workers int
-	// BufferBytes bounds the lines of one worker that wait to be written; 0 is 256 KiB. It is never less than one line of the
-	// format can take. The Log uses this much for each worker and once more for what is being written.
+	// BufferBytes bounds the lines of one worker that wait to be written; 0 is 256 KiB, and the least is 64 KiB. The Log uses
+	// this much for each worker and once more for what is being written. A line that would not fit has its values cut.
 	BufferBytes int
 	// FlushEvery is how long a line may wait for others before it is written; 0 is 100 ms.
 	FlushEvery time.Duration
@@ -40,6 +40,8 @@ const (
 	flushEvery  = 100 * time.Millisecond
 )
 
+const minBufferBytes = 64 << 10
+
 func (o Options) withDefaults() Options {
 	if o.Format == nil {
 		o.Format = MustCompile(Combined, FormatOptions{})
@@ -53,7 +55,7 @@ func (o Options) withDefaults() Options {
 	if o.BufferBytes <= 0 {
 		o.BufferBytes = bufferBytes
 	}
-	o.BufferBytes = max(o.BufferBytes, o.Format.maxLine())
+	o.BufferBytes = max(o.BufferBytes, minBufferBytes)
 	if o.FlushEvery <= 0 {
 		o.FlushEvery = flushEvery
 	}
@@ -71,6 +73,7 @@ func (o Options) withDefaults() Options {
 type Log struct {
 	format *Format
 	filter func(*Record) bool
+	bound  int // of a line
 	queue  *queue
 	pool   sync.Pool // of *scratch
 }
@@ -81,7 +84,7 @@ var _ lifecycle.ConnectionCollector = (*Log)(nil)
 func New(o Options) *Log {
 	o = o.withDefaults()
 	return &Log{
-		format: o.Format, filter: o.Filter,
+		format: o.Format, filter: o.Filter, bound: o.BufferBytes,
 		queue: newQueue("access log", o.Output, o.Workers, o.BufferBytes, o.FlushEvery, o.ErrorLog),
 	}
 }
@@ -136,7 +139,7 @@ const maxScratch = 64 << 10
 func (l *Log) write(s *scratch) {
 	r := &s.record
 	if l.filter == nil || l.wanted(r) {
-		s.line = append(l.format.Append(s.line[:0], r), '\n')
+		l.makeLine(s)
 		l.queue.add(r.WorkerID, s.line, false)
 	}
 	if r.problem != nil {
@@ -145,6 +148,15 @@ func (l *Log) write(s *scratch) {
 	s.record = Record{} // what is borrowed is not kept
 	if cap(s.line) <= maxScratch {
 		l.pool.Put(s)
+	}
+}
+
+// makeLine makes a line that fits into an empty buffer, whatever the request is: nobody stays out of the log by being too long.
+func (l *Log) makeLine(s *scratch) {
+	s.line = append(l.format.Append(s.line[:0], &s.record), '\n')
+	if len(s.line) > l.bound {
+		s.record.limit = l.format.limitFor(l.bound)
+		s.line = append(l.format.Append(s.line[:0], &s.record), '\n')
 	}
 }
 

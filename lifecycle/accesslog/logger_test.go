@@ -163,7 +163,10 @@ func TestH21Destinations(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for _, o := range []accesslog.LoggerOptions{
-		{AccessLog: dir}, {ErrorLog: dir}, {AccessLog: "ftp://h"}, {AccessFormat: "%(zz)s"},
+		{AccessLog: dir},
+		{ErrorLog: dir},
+		{AccessLog: "ftp://h"},
+		{AccessFormat: "%(zz)s"},
 		{AccessLog: filepath.Join(dir, "a"), ErrorLog: "udp://h:x"},
 	} {
 		if _, err := accesslog.NewLogger(o); err == nil {

@@ -2,6 +2,7 @@ package accesslog_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ func TestALineWaitsForOthersButNotForLong(t *testing.T) {
 	})
 }
 
-// fat is a format with lines of some 4 KiB, so that the smallest buffer, one longest line, takes six.
+// fat is a format with lines of some 5 KB, so that the smallest buffer takes a dozen.
 func fat() (*accesslog.Format, func(*accesslog.Log, int)) {
 	f := accesslog.MustCompile("%({request_index}x)s %(a)s", accesslog.FormatOptions{})
 	e := answered()
@@ -69,6 +70,27 @@ func TestABufferThatFillsUpIsWrittenAtOnce(t *testing.T) {
 			t.Errorf("%+v, want nothing dropped and nearly all written", s)
 		}
 	})
+}
+
+// TestNobodyStaysOutOfTheLogByBeingTooLong: a line that does not fit has its values cut.
+func TestNobodyStaysOutOfTheLogByBeingTooLong(t *testing.T) {
+	for _, format := range []string{accesslog.JSON, strings.Repeat("%(a)s", 50)} {
+		out := newMemory()
+		l := start(t, accesslog.Options{Output: out, Format: accesslog.MustCompile(format, accesslog.FormatOptions{}), BufferBytes: 1})
+		e := answered()
+		long := strings.Repeat("\x00", 60<<10)
+		e.Method, e.Target, e.Route = long, long+"?"+long, long
+		withField("User-Agent", long)(e)
+		l.Record(e)
+		flush(t, l)
+		got := out.String()
+		if s := l.Stats(); s != (accesslog.Stats{Written: 1}) || len(got) < 10<<10 {
+			t.Errorf("%+v, and a line of %d bytes", s, len(got))
+		}
+		if format == accesslog.JSON && !json.Valid([]byte(got)) {
+			t.Errorf("not JSON: %s", got)
+		}
+	}
 }
 
 // TestAnOutputThatStandsStillHoldsUpNobody: Record returns, memory is bounded, and what was dropped is counted and said.

@@ -19,7 +19,15 @@ type Record struct {
 	Code string
 
 	vars    *vars
+	limit   int   // of a value; 0 is maxValue
 	problem error // what went wrong while the line was made
+}
+
+func (r *Record) valueLimit() int {
+	if r.limit == 0 {
+		return maxValue
+	}
+	return r.limit
 }
 
 // RecordOf makes the Record of a request from the event that ended it. It reports false for every other event.
