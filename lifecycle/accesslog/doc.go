@@ -34,4 +34,15 @@
 // A value can hold anything that a client may send. In a line of text each byte that is not printable ASCII, the quote and the
 // backslash are written as \xNN; in JSON they are escaped as JSON has it. A value of more than 16 KiB is cut and ends in
 // "...".
+//
+// # How a line travels
+//
+//	Log.Record          makes the line in a buffer that is on loan        log.go, connection.go
+//	shard               copies it; one for each worker, bounded           shard.go
+//	queue               one goroutine empties the shards                  queue.go
+//	Output              takes lines, many at a time                       file.go, syslog.go
+//
+// Nothing before the queue waits for anything but the lock of a shard, which is held while a line is copied. An output that
+// fails is tried again, and lines wait meanwhile; those that find their shard full are dropped, counted in [Stats] and told to
+// the error log. The lines of one worker keep their order, those of different workers are a little out of it.
 package accesslog

@@ -158,6 +158,10 @@ func TestH11JSONIsJSON(t *testing.T) {
 	if want := strings.ToValidUTF8(evil, "\ufffd"); v.V != want || v.S != "<"+want+">" {
 		t.Errorf("%q was read back as %q and %q", want, v.V, v.S)
 	}
+	got = line(t, `{"a\"%(a)s\\": "\\%(a)s\"%(m)s\\", "c": %(a)s}`, accesslog.FormatOptions{}, e)
+	if want := `{"a\"` + escaped + `\\": "\\` + escaped + `\"GET\\", "c": "` + escaped + `"}`; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
 	if got := line(t, `{"s": %(s)s, "b": %(b)s, "p": "%%"}`, accesslog.FormatOptions{}, aborted()); got != `{"s": null, "b": null, "p": "%"}` {
 		t.Errorf("%s, want null for what there is not", got)
 	}

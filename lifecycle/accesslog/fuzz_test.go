@@ -23,7 +23,7 @@ func FuzzLine(f *testing.F) {
 		o := accesslog.FormatOptions{Dialect: d, Env: map[string]string{"own": "\n\""}}
 		texts = append(texts, accesslog.MustCompile(quoted, o))
 		objects = append(objects, accesslog.MustCompile(accesslog.JSON, o),
-			accesslog.MustCompile(`{"%(m)s": [%(s)s, %(b)s, %(B)s, %(u)s, %(r)s, %(p)s], "r": "%(R)-9s%(U)s"}`, o))
+			accesslog.MustCompile(`{"%(m)s": [%(s)s, %(b)s, %(B)s, %(u)s, %(r)s, %(p)s], "r\"%(a)s\\": "\"%(R)-9s\\%(U)s"}`, o))
 	}
 	f.Fuzz(func(t *testing.T, method, target, version, agent, authorization string, status int) {
 		e := answered()

@@ -263,6 +263,18 @@ func BenchmarkLine(b *testing.B) {
 	}
 }
 
+// BenchmarkHypercornLine allocates: only All tells an empty field from none, and the last of several.
+func BenchmarkHypercornLine(b *testing.B) {
+	o := accesslog.FormatOptions{Dialect: accesslog.Hypercorn}
+	l := start(b, accesslog.Options{Format: accesslog.MustCompile(o.Dialect.DefaultFormat(), o), Output: discard{newMemory()}})
+	h := newHot(l, 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.to.Record(h.e)
+	}
+	reportDropped(b, l)
+}
+
 // BenchmarkLineParallel is the same from all workers at once.
 func BenchmarkLineParallel(b *testing.B) {
 	l := start(b, accesslog.Options{Format: accesslog.MustCompile(accesslog.Combined, accesslog.FormatOptions{}), Output: discard{newMemory()}})

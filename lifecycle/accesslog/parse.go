@@ -76,7 +76,7 @@ func (p *parser) text(s string) {
 	switch {
 	case p.escaped:
 		p.escaped = false
-	case s == `\\`:
+	case s == `\`:
 		p.escaped = p.inString
 	case s == `"`:
 		p.inString = !p.inString
