@@ -1,6 +1,10 @@
 package accesslog
 
-import "time"
+import (
+	"time"
+
+	"github.com/wirespan/wirespan/lifecycle"
+)
 
 // Connected reports whether the log's output, which must be syslog, has a connection that its receiver has not closed.
 func (l *Log) Connected() bool {
@@ -18,3 +22,6 @@ func DefaultEndpoint(address string) string {
 	}
 	return e[0].network + " " + e[0].address
 }
+
+// OpenVariables counts the requests of a connection for which variables are kept.
+func OpenVariables(c lifecycle.Collector) int { return len(c.(*varConnection).open) }

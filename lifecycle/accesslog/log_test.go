@@ -149,6 +149,14 @@ func TestH9RequestScopedValues(t *testing.T) {
 	if got := out.String(); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	// A context that was asked for while the outcome was recorded is forgotten with the next request.
+	provider.Context(context.Background(), &lifecycle.RequestStarted{Request: third.Request})
+	fourth := answered()
+	fourth.Index = 4
+	c.Record(fourth)
+	if n := accesslog.OpenVariables(c); n != 0 {
+		t.Errorf("variables of %d requests are kept after their end", n)
+	}
 	plain := start(t, accesslog.Options{Output: newMemory(), Format: short(t)})
 	if _, ok := lifecycle.Open(plain, &lifecycle.ConnectionOpened{}).(lifecycle.ContextProvider); ok {
 		t.Error("a format without such an atom makes each request ask for a context")

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/wirespan/wirespan/lifecycle"
 	"github.com/wirespan/wirespan/lifecycle/accesslog"
@@ -202,6 +203,24 @@ func TestH22Lines(t *testing.T) {
 	if got := read(t, o.AccessLog); got != "200\n" {
 		t.Errorf("%q", got)
 	}
+}
+
+// TestAWarningIsWrittenAtOnce: nothing may follow it.
+func TestAWarningIsWrittenAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "error.log")
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogger(t, accesslog.LoggerOptions{ErrorLog: path})
+		l.Info("waits")
+		synctest.Wait()
+		if got := read(t, path); got != "" {
+			t.Errorf("%q", got)
+		}
+		l.Warning("hurries")
+		synctest.Wait()
+		if got := read(t, path); strings.Count(got, "\n") != 2 || !strings.HasSuffix(got, "hurries\n") {
+			t.Errorf("%q", got)
+		}
+	})
 }
 
 // TestH23OwnLoggers: what is configured elsewhere is used as it is, its level and its handler too.

@@ -84,6 +84,10 @@ func TestLinesOfAServer(t *testing.T) {
 						_, _ = io.Copy(io.Discard, response.Body)
 					}
 				})
+				// Shutdown does not wait for a connection that was taken over.
+				if _, err := log.WaitFor(soon(t), lifecycletest.AtLeast[*lifecycle.ConnectionCompleted](1)); err != nil {
+					t.Fatal(err)
+				}
 				if err := l.Close(soon(t)); err != nil {
 					t.Fatal(err)
 				}
