@@ -31,7 +31,7 @@ var none = []string{}
 var rules = []rule{
 	{packages: "lifecycle/instrument", only: none, never: []string{"net/http"}},
 	{packages: "lifecycle/accesslog", may: []string{"lifecycle"}},
-	{packages: "lifecycle/statsd", may: []string{"lifecycle"}},
+	{packages: "lifecycle/statsd", may: []string{"lifecycle"}, only: none, never: []string{"net/http"}},
 	{packages: "lifecycle/statistics", may: []string{"lifecycle"}, only: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	{packages: "lifecycle/statistics/boltstore", may: []string{"lifecycle/statistics"}, only: []string{"go.etcd.io/bbolt"}},
 	{packages: "lifecycle/statistics/redisstore", may: []string{"lifecycle/statistics"}, only: []string{"github.com/redis/go-redis/v9", "github.com/redis/go-redis/v9/..."}},
