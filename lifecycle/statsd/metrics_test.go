@@ -37,17 +37,20 @@ func TestLines(t *testing.T) {
 		{"H66 gauge delta of nothing sets nothing", statsd.Options{}, func(c *statsd.Client) { c.GaugeDelta("a", 0) }, "a:+0|g"},
 		{"H66 gauge below 0, DogStatsD", statsd.Options{Dialect: statsd.DogStatsD}, func(c *statsd.Client) { c.Gauge("a", -3) }, "a:-3|g"},
 		{
-			"H67 tags", statsd.Options{Tags: statsd.ParseTags("tag1:v1,tag2")},
+			"H67 tags",
+			statsd.Options{Tags: statsd.ParseTags("tag1:v1,tag2")},
 			func(c *statsd.Client) { c.Gauge("a", 7) }, "a:7|g|#tag1:v1,tag2",
 		},
 		{
-			"H67 tags come last", statsd.Options{Tags: statsd.ParseTags("tag1:v1,tag2")},
+			"H67 tags come last",
+			statsd.Options{Tags: statsd.ParseTags("tag1:v1,tag2")},
 			func(c *statsd.Client) { c.Increment("a", 1, country) }, "a:1|c|@1.0|#tag1:v1,tag2,country:fr",
 		},
 		{"H67 tags of the call alone", statsd.Options{}, func(c *statsd.Client) { c.Increment("a", 1, country) }, "a:1|c|@1.0|#country:fr"},
 		{"H67 a tag without a key", statsd.Options{}, func(c *statsd.Client) { c.Gauge("a", 1, statsd.Tag{Value: "v"}) }, "a:1|g"},
 		{
-			"H67 Plain has no tags", statsd.Options{Dialect: statsd.Plain, Tags: statsd.ParseTags("tag1:v1")},
+			"H67 Plain has no tags",
+			statsd.Options{Dialect: statsd.Plain, Tags: statsd.ParseTags("tag1:v1")},
 			func(c *statsd.Client) { c.Increment("a", 1, country) }, "a:1|c",
 		},
 	} {
@@ -160,8 +163,13 @@ func TestInvalidMetricsAreCounted(t *testing.T) {
 
 func TestUnknownOptions(t *testing.T) {
 	for _, o := range []statsd.Options{
-		{Dialect: 17}, {Dialect: -1},
-		{Addr: "unix://"}, {Addr: "tcp://a:1"}, {Addr: "a:b:c"}, {Addr: "a:99999"}, {Addr: "/run/statsd.sock"},
+		{Dialect: 17},
+		{Dialect: -1},
+		{Addr: "unix://"},
+		{Addr: "tcp://a:1"},
+		{Addr: "a:b:c"},
+		{Addr: "a:99999"},
+		{Addr: "/run/statsd.sock"},
 	} {
 		if c, err := statsd.New(o); err == nil {
 			closeClient(t, c)

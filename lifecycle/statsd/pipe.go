@@ -22,6 +22,8 @@ type pipe struct {
 	counts Stats
 }
 
+var newline = []byte("\n")
+
 // packet holds lines with a newline between two of them.
 type packet struct {
 	bytes []byte
@@ -43,7 +45,9 @@ func (p *pipe) add(block []byte, lines int) {
 	case len(block) <= p.MaxPacketBytes && !p.Unbatched:
 		p.addLocked(block, lines)
 	default:
-		for line := range bytes.SplitSeq(block, []byte("\n")) {
+		for more := true; more; {
+			var line []byte
+			line, block, more = bytes.Cut(block, newline)
 			p.addLocked(line, 1)
 		}
 	}
@@ -54,7 +58,7 @@ func (p *pipe) addLocked(block []byte, lines int) {
 		p.counts.TooLong += uint64(lines)
 		return
 	}
-	if len(p.open.bytes)+len("\n")+len(block) > p.MaxPacketBytes {
+	if len(p.open.bytes)+len(newline)+len(block) > p.MaxPacketBytes {
 		p.cutLocked()
 	}
 	if p.open.lines > 0 {

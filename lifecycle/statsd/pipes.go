@@ -35,12 +35,27 @@ type settings struct {
 }
 
 func newPipes(o Options, network, address string) *pipes {
-	s := &settings{Options: o, closing: make(chan struct{}), warner: &warner{log: o.ErrorLog}}
+	s := &settings{Options: o, closing: make(chan struct{})}
 	s.aborted, s.abort = context.WithCancel(context.Background())
 	s.dial = func() (net.Conn, error) { return o.Dial(s.aborted, network, address) }
 	p := &pipes{settings: s, spread: uint32(min(runtime.GOMAXPROCS(0), maxPipes))}
 	p.all.Store(&[]*pipe{})
+	s.warner = &warner{log: o.ErrorLog, dropped: p.dropped}
 	return p
+}
+
+// accounts adds up those of all pipes.
+func (p *pipes) accounts() (sum Stats) {
+	for _, each := range *p.all.Load() {
+		part := each.accounts()
+		sum.add(&part)
+	}
+	return sum
+}
+
+func (p *pipes) dropped() uint64 {
+	sum := p.accounts()
+	return sum.Dropped()
 }
 
 // any returns a pipe for a line that may overtake others. Callers on different processors rarely meet there.

@@ -23,12 +23,12 @@ func appendSafe(dst []byte, s string) []byte { return appendReplaced(dst, s, &un
 func appendSafeValue(dst []byte, s string) []byte { return appendReplaced(dst, s, &unsafeInValue) }
 
 func appendReplaced(dst []byte, s string, replace *[256]bool) []byte {
-	for i := range len(s) {
-		b := s[i]
+	from := len(dst)
+	dst = append(dst, s...)
+	for i, b := range dst[from:] {
 		if replace[b] {
-			b = '_'
+			dst[from+i] = '_'
 		}
-		dst = append(dst, b)
 	}
 	return dst
 }

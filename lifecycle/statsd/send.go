@@ -38,6 +38,7 @@ func (p *pipe) run() {
 // send sends n packets, if there are still so many.
 func (p *pipe) send(n int) {
 	for range n {
+		p.awaitRetry()
 		packet, ok := p.take()
 		if !ok {
 			break
@@ -45,9 +46,7 @@ func (p *pipe) send(n int) {
 		err := p.link.write(p.settings, packet.bytes)
 		p.settle(packet, p.account(err))
 		if err != nil {
-			p.link.close()
-			p.link.err = err
-			p.pause()
+			p.link.fail(err)
 		}
 	}
 	p.warn()
@@ -64,10 +63,14 @@ func (p *pipe) account(err error) func(*Stats, uint64) {
 	return func(s *Stats, lines uint64) { s.SendFailed += lines }
 }
 
-// pause waits until it is worth another try.
-func (p *pipe) pause() {
+// awaitRetry waits until it is worth another try. Close is worth one.
+func (p *pipe) awaitRetry() {
+	wait := time.Until(p.link.retryAt)
+	if wait <= 0 {
+		return
+	}
 	p.warn()
-	t := time.NewTimer(retryAfter)
+	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -77,10 +80,11 @@ func (p *pipe) pause() {
 
 // link is a connection to the server, made when it is first needed. Only the goroutine of its pipe uses it.
 type link struct {
-	conn   net.Conn
-	forget func() bool // stops waiting for the abort
-	err    error       // the last one, until a warning tells of it
-	warned uint64      // lines whose loss was told
+	conn    net.Conn
+	forget  func() bool // stops waiting for the abort
+	retryAt time.Time   // after a failure
+	err     error       // the last one, until a warning tells of it
+	told    uint64      // lines whose loss the warner has told of
 }
 
 // write sends a datagram. It returns at once when the client is aborted.
@@ -101,6 +105,13 @@ func (l *link) write(s *settings, datagram []byte) error {
 	}
 	_, err := l.conn.Write(datagram)
 	return err
+}
+
+// fail gives up the connection: the server may come back at another address, or with another socket.
+func (l *link) fail(err error) {
+	l.close()
+	l.err = err
+	l.retryAt = time.Now().Add(retryAfter)
 }
 
 func (l *link) close() {

@@ -38,11 +38,7 @@ func (s *Stats) add(o *Stats) {
 
 // Stats returns the counts. They agree with each other at any time.
 func (c *Client) Stats() Stats {
-	var s Stats
-	for _, p := range *c.pipes.all.Load() {
-		part := p.accounts()
-		s.add(&part)
-	}
+	s := c.pipes.accounts()
 	s.Invalid = c.invalid.Load()
 	s.Lines += s.Invalid
 	s.Waiting = s.Lines - s.Sent - s.Dropped()

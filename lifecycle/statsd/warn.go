@@ -9,36 +9,49 @@ import (
 // warnEvery is the time from a warning to the next.
 const warnEvery = time.Minute
 
-// warner tells of dropped lines, for all pipes, and not too often.
+// warner tells of dropped lines, for all pipes together, and not too often.
 type warner struct {
-	log  *slog.Logger
+	log     *slog.Logger
+	dropped func() uint64 // by all pipes
+
 	mu   sync.Mutex
-	last time.Time
+	next time.Time // when it may speak again
+	told uint64    // of dropped
 }
 
-// allowed reports whether it is time for a warning, which the caller then gives.
-func (w *warner) allowed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := time.Now()
-	if !w.last.IsZero() && now.Sub(w.last) < warnEvery {
-		return false
+// warn tells of what was dropped since it last did. It reports whether that has been told now, and not too soon.
+func (w *warner) warn(cause error) (told bool) {
+	lines, ok := w.news()
+	if !ok || lines == 0 {
+		return ok
 	}
-	w.last = now
+	args := []any{"dropped_lines", lines}
+	if cause != nil {
+		args = append(args, "error", cause)
+	}
+	w.log.Warn("Error sending message to statsd", args...)
 	return true
 }
 
-// warn tells of lines that were dropped since it last did. The log may well count its records through this pipe.
+// news returns how many lines the caller has to tell of.
+func (w *warner) news() (lines uint64, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	if now.Before(w.next) {
+		return 0, false
+	}
+	total := w.dropped()
+	if lines = total - w.told; lines > 0 {
+		w.told, w.next = total, now.Add(warnEvery)
+	}
+	return lines, true
+}
+
+// warn has the warner speak if this pipe has dropped something. The log may well count its records through this pipe.
 func (p *pipe) warn() {
 	counts := p.accounts()
-	dropped := counts.Dropped()
-	if dropped == p.link.warned || !p.warner.allowed() {
-		return
+	if dropped := counts.Dropped(); dropped != p.link.told && p.warner.warn(p.link.err) {
+		p.link.told, p.link.err = dropped, nil
 	}
-	args := []any{"dropped_lines", dropped - p.link.warned}
-	if p.link.err != nil {
-		args = append(args, "error", p.link.err)
-	}
-	p.link.warned, p.link.err = dropped, nil
-	p.warner.log.Warn("Error sending message to statsd", args...)
 }
