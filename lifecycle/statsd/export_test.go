@@ -1,0 +1,4 @@
+package statsd
+
+// AppendMilliseconds is compared with its plain twin.
+var AppendMilliseconds = appendMilliseconds
