@@ -38,7 +38,7 @@ func New(o Options) (*Client, error) {
 }
 
 // Flush sends what was added before the call. It returns when that was handed to the kernel, or dropped, or with an
-// error when ctx ends first: the rest is still sent.
+// error when ctx ends first: the rest is still sent. During and after Close, which flushes, it returns at once.
 func (c *Client) Flush(ctx context.Context) error {
 	if err := c.pipes.flush(ctx); err != nil {
 		return fmt.Errorf("statsd: flush: %w", err)

@@ -24,6 +24,7 @@
 //
 //	metrics.go    what an application calls
 //	requests.go   lifecycle events to lines      log.go   log records to lines      workers.go   gauges at an interval
-//	format.go     one line, in each dialect      safe.go  what may stand in a line
-//	pipe.go       lines of a worker to packets   send.go  packets to the server
+//	dialect.go    what dialects differ in        format.go  one line            safe.go  what may stand in it
+//	pipe.go       lines of a worker to packets   send.go    packets to the server
+//	pipes.go      one for each worker            warn.go    what was lost, once a minute
 package statsd

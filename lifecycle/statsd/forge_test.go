@@ -29,40 +29,39 @@ func TestTheStrictReader(t *testing.T) {
 
 // FuzzForgedLines: whatever a request puts into names and tags, a call makes one line, with one value and its own tags.
 func FuzzForgedLines(f *testing.F) {
-	f.Add("a", "prefix", "key", "value", 1.0)
-	f.Add("a:1|c\nroot", "p\n", "k:v,x", "v|#y,z\nb:1|g", -3.5)
-	f.Add("a|@0.001", "..", "#", ",", 1e300)
-	f.Add("\x00\xff\u2028é", "a.b", "", "x", math.SmallestNonzeroFloat64)
-	f.Add("", "", "k", "", math.Inf(1))
-	f.Fuzz(func(t *testing.T, name, prefix, key, value string, v float64) {
-		for dialect := statsd.Hypercorn; dialect <= statsd.DogStatsD; dialect++ {
-			var n network
-			c, err := statsd.New(statsd.Options{
-				Dial: n.dial, Dialect: dialect, Prefix: prefix, Tags: []statsd.Tag{{Key: key, Value: value}},
-				Unbatched: true, MaxPacketBytes: 1 << 20, FlushEvery: lateFlush,
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			tag := statsd.Tag{Key: key, Value: value}
-			c.Increment(name, int64(v), tag)
-			c.Gauge(name, v, tag)
-			c.GaugeDelta(name, v, tag)
-			c.Histogram(name, v, tag)
-			c.Timing(name, time.Duration(int64(v)), tag)
-			closeClient(t, c)
+	f.Add(byte(statsd.Hypercorn), "a", "prefix", "key", "value", 1.0)
+	f.Add(byte(statsd.Gunicorn), "a:1|c\nroot", "p\n", "k:v,x", "v|#y,z\nb:1|g", -3.5)
+	f.Add(byte(statsd.Plain), "a|@0.001", "..", "#", ",", 1e300)
+	f.Add(byte(statsd.DogStatsD), "\x00\xff\u2028é", "a.b", "", "x", math.SmallestNonzeroFloat64)
+	f.Add(byte(statsd.DogStatsD), "", "", "k", "", math.Inf(1))
+	f.Fuzz(func(t *testing.T, dialect byte, name, prefix, key, value string, v float64) {
+		tag := statsd.Tag{Key: key, Value: value}
+		var n network
+		o := statsd.Options{
+			Dial: n.dial, Dialect: statsd.Dialect(dialect % 4), Prefix: prefix, Tags: []statsd.Tag{tag},
+			Unbatched: true, MaxPacketBytes: 1 << 10, FlushEvery: lateFlush,
+		}
+		c, err := statsd.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Increment(name, int64(v), tag)
+		c.Gauge(name, v, tag)
+		c.GaugeDelta(name, v, tag)
+		c.Histogram(name, v, tag)
+		c.Timing(name, time.Duration(int64(v)), tag)
+		closeClient(t, c)
 
-			packets := n.take()
-			if s := c.Stats(); int(s.Sent) != len(packets) || s.Sent+s.Invalid != s.Lines {
-				t.Fatalf("%d packets of %+v", len(packets), s)
-			}
-			wantTags := 0
-			if key != "" && dialect != statsd.Plain {
-				wantTags = 2
-			}
-			for _, text := range packets {
-				checkLine(t, text, name, wantTags)
-			}
+		packets := n.take()
+		if s := c.Stats(); int(s.Sent) != len(packets) || s.Sent+s.Invalid+s.TooLong != s.Lines {
+			t.Fatalf("%d packets of %+v", len(packets), s)
+		}
+		wantTags := 0
+		if key != "" && o.Dialect != statsd.Plain {
+			wantTags = 2
+		}
+		for _, text := range packets {
+			checkLine(t, text, name, wantTags)
 		}
 	})
 }
