@@ -30,7 +30,7 @@ func (p *Peers) clone() Peers {
 type ConnectionOpened struct {
 	Stamp
 	Peers
-	// Protocol is "h1".
+	// Protocol is "h1"; or "h2", where requests are answered side by side, so that their outcomes come in any order.
 	Protocol string
 	// AcceptedNS is the reading of [MonotonicNS] when the connection was accepted.
 	AcceptedNS int64

@@ -24,6 +24,8 @@
 //     Streaming says whether there was one.
 //   - On a connection with pipelined requests the next RequestStarted may come before the outcome of
 //     the one before it, because their responses leave in one write; outcomes keep the order of the requests.
+//   - On a connection whose Protocol is "h2" requests are answered side by side: outcomes come in any order, and events of
+//     other requests come between those of one. What is said of one request holds there too.
 //
 // # Events are borrowed
 //

@@ -24,6 +24,7 @@ type connection struct {
 	stray            bool // stands in for many connections: has no span, and its fields below do not change
 	trusted          bool // the peer is a proxy whose headers are believed
 	secure           bool
+	sideBySide       bool // HTTP/2: outcomes come in any order, so ended says nothing of other requests
 	acceptedNS       int64
 	handshakeStartNS int64
 	handshakeEndNS   int64
@@ -52,6 +53,7 @@ func (c *Collector) open(e *lifecycle.ConnectionOpened) *connection {
 		traceID:   t.TraceID, spanID: t.SpanID, flags: t.Flags, sampled: t.Sampled(),
 		trusted:    c.trustsPeer(&e.Peers),
 		secure:     e.TLS != nil,
+		sideBySide: e.Protocol == "h2",
 		acceptedNS: e.AcceptedNS, handshakeStartNS: e.HandshakeStartNS, handshakeEndNS: e.HandshakeEndNS,
 	}
 	if n.acceptedNS == 0 {
@@ -97,7 +99,7 @@ func (c *connection) liveSpan(e *lifecycle.RequestStarted) trace.Span {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e.Index <= c.ended {
+	if e.Index <= c.ended && !c.sideBySide {
 		return s
 	}
 	if known := c.findLocked(e.Trace.SpanID); known != nil {

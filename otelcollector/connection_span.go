@@ -28,11 +28,7 @@ func (c *connection) completed(e *lifecycle.ConnectionCompleted) {
 	dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
 	dst = otlp.AppendHead(dst, c.head(at(min(c.acceptedNS, e.TimestampNS)), end))
 	dst = append(dst, c.constants.connection()...)
-	if c.http10 {
-		dst = append(dst, attrVersion10...)
-	} else {
-		dst = append(dst, attrVersion11...)
-	}
+	dst = append(dst, c.version()...)
 	dst = keyTimestamp.AppendInt(dst, otlp.SpanAttribute, c.acceptedNS)
 	dst = keyConnectionRequests.AppendInt(dst, otlp.SpanAttribute, int64(e.RequestsServed))
 	dst = keyConnectionSent.AppendInt(dst, otlp.SpanAttribute, e.TotalBytesSent)
@@ -43,6 +39,17 @@ func (c *connection) completed(e *lifecycle.ConnectionCompleted) {
 	}
 	s.buf = otlp.Close(dst, mark)
 	c.shard.add(s.buf)
+}
+
+// version returns the attribute that says which HTTP was spoken.
+func (c *connection) version() string {
+	switch {
+	case c.sideBySide:
+		return attrVersion2
+	case c.http10:
+		return attrVersion10
+	}
+	return attrVersion11
 }
 
 // errorType returns why a connection ended badly: the code of the request that it ended with, else the reason. A

@@ -253,6 +253,26 @@ func TestLiveSpansOfPipelinedRequests(t *testing.T) {
 	}
 }
 
+// On an HTTP/2 connection a later request may have its outcome before the handler of this one asks for its span.
+func TestLiveSpansOfRequestsSideBySide(t *testing.T) {
+	s := &sink{}
+	c := newCollector(t, quiet(t, s))
+	w := dial(t, c, func(e *lifecycle.ConnectionOpened) { e.Protocol = "h2" })
+	first, second := w.start("GET", "/1"), w.start("GET", "/2")
+	second.complete(200)
+	trace.SpanFromContext(first.context()).SetAttributes(attribute.Int("mine", 1))
+	first.complete(200)
+	w.close(lifecycle.ReasonComplete)
+	spans := received(t, c, s)
+	if len(spans) != 3 {
+		t.Fatalf("want two requests and their connection: %v", spans)
+	}
+	if a := attrs(t, spans[1].Attributes); a["url.path"] != "/1" || fmt.Sprint(a["mine"]) != "1" {
+		t.Errorf("the first request has %v", a)
+	}
+	checkAttrs(t, named(t, spans, "HTTP connection").Attributes, map[string]any{"network.protocol.version": "2"})
+}
+
 // The handler's goroutines may ask and record while the connection records the outcome: what they record is on the
 // span or is not, but nothing is recorded on a span that was sent.
 func TestLiveSpanRacesWithTheOutcome(t *testing.T) {

@@ -120,6 +120,7 @@ var (
 	attrSchemeHTTPS = whole(keyScheme, "https")
 	attrVersion10   = whole(keyProtocolVersion, "1.0")
 	attrVersion11   = whole(keyProtocolVersion, "1.1")
+	attrVersion2    = whole(keyProtocolVersion, "2")
 	attrMethodOther = whole(keyMethod, methodOther)
 )
 

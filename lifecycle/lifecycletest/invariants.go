@@ -2,6 +2,7 @@ package lifecycletest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/wirespan/wirespan/lifecycle"
 )
@@ -45,6 +46,7 @@ type connection struct {
 	worker int
 	last   int64
 	state  state
+	h2     bool // requests are answered side by side
 
 	started   int        // RequestStarted events
 	bytesSent int64      // of all outcomes
@@ -88,12 +90,12 @@ func (c *connection) next(e lifecycle.Event) string {
 	case refused:
 		return "a connection that was rejected or whose handshake failed has no other event"
 	}
-	switch e.(type) {
+	switch e := e.(type) {
 	case *lifecycle.ConnectionOpened:
 		if c.state == open {
 			return "a connection is opened once"
 		}
-		c.state = open
+		c.state, c.h2 = open, e.Protocol == "h2"
 		return ""
 	case *lifecycle.ConnectionRejected, *lifecycle.TLSHandshakeFailed:
 		if c.state == open {
@@ -194,14 +196,14 @@ func (c *connection) outcome(o *lifecycle.Outcome) string {
 	switch {
 	case rule != "":
 		return rule
-	case p != c.pending[0]:
+	case p != c.pending[0] && !c.h2:
 		return fmt.Sprintf("outcomes keep the order of the requests, but request %d has none yet", c.pending[0].index)
 	case p.opened && !p.closed:
 		return fmt.Sprintf("the stream of request %d is closed before its outcome", p.index)
 	case o.Streaming != p.opened:
 		return fmt.Sprintf("Streaming says whether there was a StreamOpened, but for request %d it is %t", p.index, o.Streaming)
 	}
-	c.pending = c.pending[1:]
+	c.pending = slices.DeleteFunc(c.pending, func(other *request) bool { return other == p })
 	c.bytesSent += o.BytesSent
 	return inOrder(&o.Phases)
 }

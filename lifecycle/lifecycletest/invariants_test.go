@@ -24,6 +24,10 @@ func (l *log) add(e lifecycle.Event) *log { l.events = append(l.events, e); retu
 
 func (l *log) open() *log { return l.add(&lifecycle.ConnectionOpened{Stamp: l.stamp()}) }
 
+func (l *log) openHTTP2() *log {
+	return l.add(&lifecycle.ConnectionOpened{Stamp: l.stamp(), Protocol: "h2"})
+}
+
 func (l *log) start(index int) *log {
 	return l.add(&lifecycle.RequestStarted{Stamp: l.stamp(), Request: &lifecycle.Request{Index: index}})
 }
@@ -74,6 +78,8 @@ func TestInvariantsHold(t *testing.T) {
 		"stream":              newLog(1).open().start(1).stream(1).endStream(1).respondStreamed(1).close(1, 0).events,
 		"pipelined": newLog(1).open().start(1).start(2).stream(1).endStream(1).respondStreamed(1).
 			start(3).respond(2, 1).respond(3, 2).close(3, 3).events,
+		"side by side": newLog(1).openHTTP2().start(1).start(2).stream(1).respond(2, 1).start(3).endStream(1).respondStreamed(1).
+			respond(3, 2).close(3, 3).events,
 		"rejected":  newLog(1).add(&lifecycle.ConnectionRejected{Stamp: stamp(1, 1)}).events,
 		"handshake": newLog(1).add(&lifecycle.TLSHandshakeFailed{Stamp: stamp(1, 1)}).events,
 		"interleaved": slices.Concat(
@@ -160,6 +166,10 @@ func TestInvariantsBroken(t *testing.T) {
 		{
 			"outcomes out of order", started().start(2).respond(2, 0).events,
 			"outcomes keep the order of the requests, but request 1 has none yet",
+		},
+		{
+			"one outcome of those side by side", newLog(1).openHTTP2().start(1).start(2).respond(2, 0).close(2, 0).events,
+			"each RequestStarted has one outcome, but request 1 has none",
 		},
 		{
 			"index skipped", opened().start(2).events,
