@@ -102,7 +102,7 @@ func (c *conn) emitOutcome(x *exchange, responseHead []byte) {
 		set.response.text = unsafe.String(unsafe.SliceData(responseHead), len(responseHead))
 		o.ResponseFields = &set.response
 	case x.status != 0:
-		responseFields = fieldsOf("", x.inner.Header())
+		responseFields = fieldsOf("", x.header)
 		o.ResponseFields = responseFields
 	}
 

@@ -24,10 +24,11 @@ type exchange struct {
 	phases  lifecycle.Phases
 
 	// The response.
-	status       int   // the final one that the handler has decided on; 0: none yet
-	declared     int64 // its Content-Length; -1: none
-	sentBefore   int64 // what the connection had sent when the status was decided
-	written      int64 // body bytes that net/http has taken
+	header       http.Header // nil until the handler asks for it: net/http makes a copy once it was asked for
+	status       int         // the final one that the handler has decided on; 0: none yet
+	declared     int64       // its Content-Length; -1: none
+	sentBefore   int64       // what the connection had sent when the status was decided
+	written      int64       // body bytes that net/http has taken
 	flushed      bool
 	sent         int64 // of written, what was handed to the kernel
 	streamOpened int64 // when; 0: not streaming
@@ -98,7 +99,7 @@ func version(r *http.Request) string {
 // decide takes the status of the final response.
 func (x *exchange) decide(status int) {
 	x.status = status
-	if v := x.inner.Header()["Content-Length"]; len(v) == 1 {
+	if v := x.header["Content-Length"]; len(v) == 1 {
 		if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
 			x.declared = n
 		}

@@ -37,7 +37,10 @@ func (x *exchange) writer() http.ResponseWriter {
 func (w writer) Unwrap() http.ResponseWriter { return w.x.inner }
 
 // Header implements [http.ResponseWriter].
-func (w writer) Header() http.Header { return w.x.inner.Header() }
+func (w writer) Header() http.Header {
+	w.x.header = w.x.inner.Header()
+	return w.x.header
+}
 
 // WriteHeader implements [http.ResponseWriter].
 func (w writer) WriteHeader(status int) {
