@@ -91,7 +91,7 @@ func TestConnectionFromElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var logged bytes.Buffer
 			s := startWith(t, &http.Server{Handler: http.HandlerFunc(hello), ErrorLog: log.New(&logged, "", 0)}, serve)
-			var nc net.Conn = dial(t, s.addr).Conn
+			nc := dial(t, s.addr).Conn
 			if name == "TLS below" {
 				nc = tls.Client(nc, &tls.Config{InsecureSkipVerify: true})
 			}

@@ -22,7 +22,7 @@ func http2Client(t *testing.T, h http.Handler, also ...lifecycle.Collector) (*si
 }
 
 // fetch gets a path of s and returns what it got.
-func fetch(t *testing.T, ctx context.Context, client *http.Client, s *site, path string) (string, error) {
+func fetch(ctx context.Context, t *testing.T, client *http.Client, s *site, path string) (string, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, "GET", "https://"+s.addr+path, nil)
 	if err != nil {
@@ -50,11 +50,11 @@ func TestHTTP2SideBySide(t *testing.T) {
 	s, client, hangUp := http2Client(t, mux)
 	slow := make(chan error, 1)
 	go func() {
-		_, err := fetch(t, t.Context(), client, s, "/slow/1")
+		_, err := fetch(t.Context(), t, client, s, "/slow/1")
 		slow <- err
 	}()
 	<-entered
-	if body, err := fetch(t, t.Context(), client, s, "/quick"); body != "hello" || err != nil {
+	if body, err := fetch(t.Context(), t, client, s, "/quick"); body != "hello" || err != nil {
 		t.Errorf("got %q, %v", body, err)
 	}
 	s.wait(lifecycletest.AtLeast[*lifecycle.ResponseCompleted](1))
@@ -144,7 +144,7 @@ func TestHTTP2Endings(t *testing.T) {
 			if tt.path == "/wait" {
 				go func() { <-entered; cancel() }()
 			}
-			_, _ = fetch(t, ctx, client, s, tt.path)
+			_, _ = fetch(ctx, t, client, s, tt.path)
 			hangUp()
 			_ = s.Shutdown(t.Context())
 			events := waitClosed(t, s.rec)
@@ -187,7 +187,7 @@ func TestHTTP2Writer(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "hello")
 	}))
-	if body, err := fetch(t, t.Context(), client, s, "/"); body != "hello" || err != nil {
+	if body, err := fetch(t.Context(), t, client, s, "/"); body != "hello" || err != nil {
 		t.Errorf("got %q, %v", body, err)
 	}
 }
