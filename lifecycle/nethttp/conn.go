@@ -101,7 +101,9 @@ func (c *conn) changed(nc net.Conn, state http.ConnState) {
 // accepted opens the connection where its protocol is known by now. With TLS, or where HTTP/2 may come without it, the
 // first request tells.
 func (c *conn) accepted(nc net.Conn) {
-	c.secured, _ = nc.(*tls.Conn)
+	if c.secured, _ = nc.(*tls.Conn); c.secured != nil {
+		c.wire.expectHandshake()
+	}
 	p := c.attached.server.Protocols
 	if c.secured != nil || p != nil && p.UnencryptedHTTP2() {
 		return

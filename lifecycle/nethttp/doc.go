@@ -28,6 +28,8 @@
 //     answer may have been sent a 200 that it did not see.
 //   - BytesReceived counts what the handler read, not what net/http read after it.
 //   - A body that the client cut short, or sent too slowly, is an error for the handler to answer, and no RequestFailed.
+//   - [http.MaxBytesReader] knows net/http's own ResponseWriter only, and so does not have the connection closed when it has met
+//     its limit: net/http closes it when more than 256 KiB are left to read.
 //   - An event may come late, with the time of what it tells: net/http waits half a second before it closes a connection on which the
 //     client is still sending. ReasonTimeout, of a connection, is that of IdleTimeout or ReadHeaderTimeout.
 //
@@ -50,5 +52,6 @@
 //
 // # What it costs
 //
-// One allocation a request, of about a kilobyte, and none for events; see the benchmarks.
+// One allocation a request, of a kilobyte, and about a microsecond; the events cost no allocation. The benchmarks compare with
+// the plain server.
 package nethttp

@@ -27,7 +27,7 @@ func (c *conn) openLocked(protocol string, secure *tls.ConnectionState) {
 	e := &lifecycle.ConnectionOpened{Peers: peersOf(c.Conn), Protocol: protocol, AcceptedNS: c.acceptedNS, TLS: secure}
 	at := lifecycle.MonotonicNS()
 	if c.secured != nil {
-		at = c.wire.handshakeEnd()
+		at = c.wire.handshaken()
 		e.HandshakeStartNS, e.HandshakeEndNS = c.acceptedNS, at
 	}
 	e.Stamp = c.stampLocked(at)

@@ -18,7 +18,10 @@ type wire struct {
 	firstRead int64
 	lastRead  int64
 	readErr   error // of the last read
-	answered  int64 // the first read after the first write: what ends a handshake
+
+	// The handshake of TLS ends with the first read after the first write.
+	handshaking  bool
+	handshakeEnd int64
 
 	// The way out. firstWrite begins anew with each response of HTTP/1.
 	sent       int64
@@ -38,8 +41,8 @@ func (w *wire) read(n int, err error) {
 	}
 	w.lastRead = now
 	switch {
-	case w.answered == 0 && w.sent > 0:
-		w.answered, w.firstRead = now, 0
+	case w.handshaking && w.sent > 0:
+		w.handshaking, w.handshakeEnd, w.firstRead = false, now, 0
 	case w.firstRead == 0:
 		w.firstRead = now
 	}
@@ -123,11 +126,18 @@ func (w *wire) inputError() error {
 	return w.readErr
 }
 
-// handshakeEnd returns when the client's last flight was read.
-func (w *wire) handshakeEnd() int64 {
+// expectHandshake begins a connection with TLS.
+func (w *wire) expectHandshake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.answered
+	w.handshaking = true
+}
+
+// handshaken returns when the client's last flight was read.
+func (w *wire) handshaken() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.handshakeEnd
 }
 
 // whyClosed returns why a connection of HTTP/1 that waited for a request has been closed. What was read since the last one is

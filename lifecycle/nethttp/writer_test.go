@@ -94,6 +94,56 @@ func TestFilesGoByWayOfTheKernel(t *testing.T) {
 	}
 }
 
+// toldReads is a listener whose connections tell of each read.
+type toldReads struct {
+	net.Listener
+	reads chan struct{}
+}
+
+func (l toldReads) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	return toldRead{nc, l.reads}, err
+}
+
+type toldRead struct {
+	net.Conn
+	reads chan struct{}
+}
+
+func (c toldRead) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.reads <- struct{}{}
+	}
+	return n, err
+}
+
+// A head that comes in parts has begun with the first of them, also when it is not the first one of its connection.
+func TestFirstByteIsThatOfTheHead(t *testing.T) {
+	reads := make(chan struct{})
+	s := startWith(t, &http.Server{Handler: http.HandlerFunc(hello)}, func(s *nethttp.Server, l net.Listener) error {
+		return s.Serve(toldReads{l, reads})
+	})
+	c := dial(t, s.addr)
+	between := make([]int64, 2)
+	for i := range between {
+		c.send("GET / HTTP/1.1\r\n")
+		<-reads
+		c.send("Host: test\r\n")
+		<-reads // the one before has been noted by now
+		between[i] = lifecycle.MonotonicNS()
+		c.send("\r\n")
+		<-reads
+		c.recv("GET")
+		s.wait(lifecycletest.AtLeast[*lifecycle.ResponseCompleted](i + 1))
+	}
+	for i, e := range lifecycletest.Of[*lifecycle.RequestStarted](s.rec.Events()) {
+		if p := e.Phases; p.FirstByte > between[i] || p.HeadParsed < between[i] || i > 0 && p.FirstByte < p.IdleSince {
+			t.Errorf("request %d: idle since %d, first byte %d, parsed %d; in between it was %d", i, p.IdleSince, p.FirstByte, p.HeadParsed, between[i])
+		}
+	}
+}
+
 func TestSourceThatGivesNothing(t *testing.T) {
 	s := start(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("")); n != 0 || err != nil {
