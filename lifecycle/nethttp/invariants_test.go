@@ -248,6 +248,20 @@ func measure(t *testing.T) resources {
 	return r
 }
 
+// backTo waits until descriptors and goroutines are back where they were: nothing tells of their end.
+func (r resources) backTo(t *testing.T) {
+	t.Helper()
+	for late := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		now := measure(t)
+		if now.files <= r.files && now.goroutines <= r.goroutines {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatalf("left open: %d descriptors, %d goroutines", now.files-r.files, now.goroutines-r.goroutines)
+		}
+	}
+}
+
 // TestInvariantsOfEverything: good, bad, slow, aborted, upgraded and pipelined connections, with TLS and HTTP/2 and without,
 // all at once, and after that the events of all of them agree with each other, and nothing is left.
 func TestInvariantsOfEverything(t *testing.T) {
@@ -291,9 +305,7 @@ func TestInvariantsOfEverything(t *testing.T) {
 		}
 	}
 	events := waitClosed(t, rec) // upgraded connections are not waited for by Shutdown
-	for now := measure(t); now.files > before.files || now.goroutines > before.goroutines; now = measure(t) {
-		runtime.Gosched() // goroutines that have done all there was to do, but end; go test has a limit
-	}
+	before.backTo(t)
 	checkSums(t, events, good.Load())
 }
 

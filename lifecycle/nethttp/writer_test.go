@@ -94,7 +94,7 @@ func TestFilesGoByWayOfTheKernel(t *testing.T) {
 	}
 }
 
-// toldReads is a listener whose connections tell of each read.
+// toldReads is a listener whose connections tell of each read before it begins, when the one before it has been noted.
 type toldReads struct {
 	net.Listener
 	reads chan struct{}
@@ -111,29 +111,27 @@ type toldRead struct {
 }
 
 func (c toldRead) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 {
-		c.reads <- struct{}{}
-	}
-	return n, err
+	c.reads <- struct{}{}
+	return c.Conn.Read(p)
 }
 
 // A head that comes in parts has begun with the first of them, also when it is not the first one of its connection.
 func TestFirstByteIsThatOfTheHead(t *testing.T) {
-	reads := make(chan struct{})
+	reads := make(chan struct{}, 100)
 	s := startWith(t, &http.Server{Handler: http.HandlerFunc(hello)}, func(s *nethttp.Server, l net.Listener) error {
 		return s.Serve(toldReads{l, reads})
 	})
 	c := dial(t, s.addr)
 	between := make([]int64, 2)
 	for i := range between {
+		<-reads
 		c.send("GET / HTTP/1.1\r\n")
 		<-reads
-		c.send("Host: test\r\n")
-		<-reads // the one before has been noted by now
 		between[i] = lifecycle.MonotonicNS()
-		c.send("\r\n")
+		c.send("Host: test\r\n")
 		<-reads
+		c.send("\r\n")
+		<-reads // in the background, while the handler runs
 		c.recv("GET")
 		s.wait(lifecycletest.AtLeast[*lifecycle.ResponseCompleted](i + 1))
 	}
