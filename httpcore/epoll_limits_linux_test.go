@@ -38,16 +38,18 @@ func TestManyCloseOneConnection(t *testing.T) {
 	files := &watchedFiles{t: t}
 	over := make(chan struct{})
 	var watching sync.WaitGroup
-	watching.Go(func() {
-		for {
-			select {
-			case <-over:
-				return
-			default:
-				files.cycle()
+	for range 4 {
+		watching.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					files.cycle()
+				}
 			}
-		}
-	})
+		})
+	}
 	for range 50 {
 		c := site.dial().send(get("/"))
 		nc := <-shown
