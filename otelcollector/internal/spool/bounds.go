@@ -1,0 +1,47 @@
+package spool
+
+import "time"
+
+// dropOldestLocked drops the oldest segment that is not in use. False: there is none, or it cannot be removed.
+func (s *Spool) dropOldestLocked() bool {
+	for _, g := range s.segments {
+		if !g.active && !g.busy {
+			return s.dropLocked(g, SpoolFull)
+		}
+	}
+	return false
+}
+
+// crowdedLocked reports whether the file system has less room left than we leave to others.
+func (s *Spool) crowdedLocked() bool {
+	if s.options.MinFree < 0 {
+		return false
+	}
+	free, err := s.files.free(s.options.Dir)
+	return err == nil && free < s.options.MinFree
+}
+
+// maxDrift is how far the wall clock may have moved against the monotonic one until nothing is believed to be too old.
+const maxDrift = time.Hour
+
+// expire drops segments whose newest span is too old to be worth anything.
+func (s *Spool) expire() {
+	if s.options.MaxAge < 0 {
+		return
+	}
+	now := s.options.wall()
+	if drift := now.Round(0).Sub(s.began.Round(0)) - time.Since(s.began); drift.Abs() >= maxDrift {
+		return
+	}
+	before := now.Add(-s.options.MaxAge).UnixNano()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.active; g != nil && len(g.frames) > 0 && g.total.last < before {
+		s.retireLocked()
+	}
+	for _, g := range append([]*segment(nil), s.segments...) {
+		if !g.gone && !g.active && !g.busy && g.total.frames > 0 && g.total.last < before {
+			s.dropLocked(g, TooOld)
+		}
+	}
+}

@@ -1,0 +1,209 @@
+//go:build linux || darwin || freebsd || dragonfly
+
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// system is the file system of the machine.
+type system struct{}
+
+var _ fileSystem = system{}
+
+func systemFiles() (fileSystem, error) { return system{}, nil }
+
+func (system) check(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return &os.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
+		return fmt.Errorf("%s is not a directory; a link to one is not followed", path)
+	case int(st.Uid) != unix.Geteuid():
+		return fmt.Errorf("%s belongs to user %d, and this is user %d", path, st.Uid, unix.Geteuid())
+	case st.Mode&0o077 != 0:
+		return fmt.Errorf("%s can be used by others than its owner, its mode is %#o: make it 0700", path, st.Mode&0o7777)
+	}
+	switch remote, err := onNetwork(path); {
+	case err != nil:
+		return &os.PathError{Op: "statfs", Path: path, Err: err}
+	case remote:
+		return fmt.Errorf("%s is on a network file system, whose locks do not tell who is alive: take a local one", path)
+	}
+	return nil
+}
+
+func (system) makeDir(path string) error { return os.Mkdir(path, 0o700) }
+
+func (system) list(path string) ([]entry, error) {
+	d, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	all, err := d.ReadDir(-1)
+	entries := make([]entry, 0, len(all))
+	for _, e := range all {
+		entries = append(entries, entry{name: e.Name(), dir: e.IsDir(), regular: e.Type().IsRegular()})
+	}
+	return entries, err
+}
+
+func (system) create(path string) (file, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return systemFile{f}, nil
+}
+
+func (system) open(path string) (file, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0) // a fifo would wait for its other end
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		_ = f.Close()
+		return nil, &os.PathError{Op: "fstat", Path: path, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || int(st.Uid) != unix.Geteuid() {
+		_ = f.Close()
+		return nil, &os.PathError{Op: "open", Path: path, Err: errForeign}
+	}
+	return systemFile{f}, nil
+}
+
+func (system) remove(path string) error {
+	if err := unix.Unlink(path); err != nil {
+		return &os.PathError{Op: "unlink", Path: path, Err: err}
+	}
+	return nil
+}
+
+func (system) removeDir(path string) error {
+	if err := unix.Rmdir(path); err != nil {
+		return &os.PathError{Op: "rmdir", Path: path, Err: err}
+	}
+	return nil
+}
+
+func (system) syncDir(path string) error {
+	d, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+func (system) lock(path string, create bool) (io.Closer, error) {
+	flags := os.O_RDWR | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_NONBLOCK
+	if create {
+		flags |= os.O_CREATE | os.O_EXCL
+	}
+	f, err := os.OpenFile(path, flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := holdLock(f, path); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// holdLock locks f, and makes sure that it is still the file called path: its last holder may have removed that while we
+// were on our way to it.
+func holdLock(f *os.File, path string) error {
+	switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return errLocked
+	case err != nil:
+		return &os.PathError{Op: "flock", Path: path, Err: err}
+	}
+	var here, there unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &here); err != nil {
+		return &os.PathError{Op: "fstat", Path: path, Err: err}
+	}
+	if err := unix.Lstat(path, &there); err != nil {
+		return &os.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	if here.Dev != there.Dev || here.Ino != there.Ino {
+		return errLocked
+	}
+	return nil
+}
+
+func (system) free(path string) (float64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	if st.Blocks == 0 {
+		return 1, nil // a file system that does not tell
+	}
+	return float64(st.Bavail) / float64(st.Blocks), nil
+}
+
+func (s system) shareMemory(path string, size int) ([]byte, error) {
+	f, err := s.create(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// Written, not only made longer: where the disk is full, a page that has no place on it yet is a SIGBUS when it is touched.
+	if _, err := f.WriteAt(make([]byte, size), 0); err != nil {
+		_ = s.remove(path)
+		return nil, err
+	}
+	b, err := unix.Mmap(int(f.(systemFile).Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		_ = s.remove(path)
+		return nil, &os.PathError{Op: "mmap", Path: path, Err: err}
+	}
+	return b, nil
+}
+
+// systemFile is an os.File, whose ReadAt and WriteAt are pread and pwrite, and which nobody can close under a call.
+type systemFile struct{ *os.File }
+
+func (f systemFile) size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (f systemFile) truncate(size int64) error { return f.Truncate(size) }
+func (f systemFile) sync() error               { return f.Sync() }
+
+// call makes a system call on the descriptor, again when a signal interrupts it.
+func (f systemFile) call(name string, do func(fd int) error) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		for failed = unix.EINTR; failed == unix.EINTR; {
+			failed = do(int(fd))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return os.NewSyscallError(name, failed)
+}
