@@ -36,7 +36,7 @@ func (r Reason) String() string { return reasonNames[r] }
 type Dropped [reasons]uint64
 
 // Total adds up all reasons.
-func (d *Dropped) Total() uint64 {
+func (d Dropped) Total() uint64 {
 	var n uint64
 	for _, spans := range d {
 		n += spans

@@ -47,7 +47,7 @@ func (g *segment) disk() int64 { return aligned(g.end) + frameSize }
 // quiet reports that nothing of it is known here that is not on the disk, too.
 func (g *segment) quiet() bool {
 	return !g.unsealed && !g.busy && len(g.unsynced) == 0 &&
-		!slices.ContainsFunc(g.frames, func(f *Frame) bool { return f.held || f.unwritten || f.copy })
+		!slices.ContainsFunc(g.frames, func(f *Frame) bool { return f.held || f.unwritten || f.copy || f.unread > 0 })
 }
 
 func (g *segment) close() {
