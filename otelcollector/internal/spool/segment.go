@@ -34,7 +34,7 @@ type segment struct {
 	active   bool   // Append writes to it
 	unsealed bool   // written by us, and still to be sealed
 	busy     bool   // being synced, with Spool.mu not held: it stays
-	suspect  bool   // a sync or a write failed: never synced again
+	suspect  bool   // a sync or a write failed: never written to or synced again
 	linked   bool   // its name has been synced
 	gone     bool   // dropped, for the reason why
 	why      Reason //
@@ -164,6 +164,7 @@ func (s *Spool) finishLocked(g *segment) {
 	if g.gone || !g.known || g.open > 0 || g.active || g.busy {
 		return
 	}
+	g.unsealed = false // nothing in it is worth that
 	g.close()
 	s.unlinkLocked(g)
 }

@@ -57,7 +57,7 @@ func (s *Spool) nextJob() (job, bool) {
 		s.retired = s.retired[1:]
 		forgetSettled(g)
 		s.finishLocked(g)
-		if !g.gone && !g.suspect {
+		if !g.gone && g.unsealed {
 			g.busy = true
 			return job{segment: g, frames: len(g.unsynced), last: true, footer: g.total.append(nil, g.salt)}, true
 		}
