@@ -24,7 +24,10 @@ const (
 	crashEnv = "SPOOL_CRASH" // such as write:3:torn
 )
 
-// child is the process. It says what it does before or after it does it, so that its parent knows what there has to be.
+// children are what a process that a test started does, by name.
+var children = map[string]func(){"run": child, "stay": child}
+
+// child appends, settles and syncs. It says what it does before or after it does it, so that its parent knows what there has to be.
 func child() {
 	from, _ := strconv.Atoi(os.Getenv(fromEnv))
 	files, err := systemFiles()

@@ -1,10 +1,12 @@
 package spool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"os"
+	"slices"
 )
 
 // cursor is a place in the order of replay.
@@ -58,8 +60,9 @@ func (s *Spool) nextLocked() *Frame {
 		if g.rank > s.cursor.rank {
 			s.cursor = cursor{rank: g.rank}
 		}
-		for _, f := range g.frames {
-			if f.at >= s.cursor.at && f.state == pending && !f.held && !f.copy {
+		first, _ := slices.BinarySearchFunc(g.frames, s.cursor.at, func(f *Frame, at int64) int { return cmp.Compare(f.at, at) })
+		for _, f := range g.frames[first:] {
+			if f.state == pending && !f.held && !f.copy {
 				s.cursor.at = f.at + f.size()
 				return f
 			}
