@@ -217,6 +217,9 @@ func TestTheDeadAreKeptAsLongAsThereIsRoom(t *testing.T) {
 		if err := s.finish(); err != nil {
 			t.Fatal(err)
 		}
+		if m.nodes[s.home.path+"/"+lockName] == nil {
+			t.Error("what is kept has no lock any more")
+		}
 		size, all := 0, m.segments()
 		for _, path := range all {
 			b := m.nodes[path].data

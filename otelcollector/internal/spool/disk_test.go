@@ -124,6 +124,27 @@ func TestASegmentIsReplacedByALink(t *testing.T) {
 	}
 }
 
+// TestALockOfAFileThatIsNotThereAnyMore tells nothing: who had it removed the file, and somebody else may have made another.
+func TestALockOfAFileThatIsNotThereAnyMore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), lockName)
+	put(t, path, nil)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := holdLock(f, path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is gone: %v", err)
+	}
+	put(t, path, nil)
+	if err := holdLock(f, path); !errors.Is(err, errLocked) {
+		t.Errorf("there is another file: %v", err)
+	}
+}
+
 // TestDirectoriesThatAreRefused tells each reason in one sentence.
 func TestDirectoriesThatAreRefused(t *testing.T) {
 	base := t.TempDir()

@@ -192,12 +192,16 @@ func TestSyncsThatFail(t *testing.T) {
 				if left != 0 || st.State != Working || s.unsynced != 0 || st.Errors[Failure{OpSync, syscall.EIO.Error()}] != uint64(fails) {
 					t.Fatalf("%d left, %+v", left, st)
 				}
-				copied := after(t, m.log, everything, nil) // the power goes
-				s = start(t, small(copied))
-				got := drain(t, s)
-				slices.Sort(got)
-				if got = slices.Compact(got); !slices.Equal(got, took) {
-					t.Fatalf("%d failed calls of %s: got %v, want %v", fails, what, got, took)
+				for _, kind := range []loss{everything, nothing} { // the power goes, or only the process
+					s = start(t, small(after(t, m.log, kind, nil)))
+					got := drain(t, s)
+					slices.Sort(got)
+					if kind == everything {
+						got = slices.Compact(got)
+					}
+					if !slices.Equal(got, took) {
+						t.Fatalf("%d failed calls of %s, loss %d: got %v, want %v", fails, what, kind, got, took)
+					}
 				}
 			})
 		}
@@ -239,6 +243,52 @@ func TestSyncsThatFailForEver(t *testing.T) {
 		}
 		if st := balanced(t, s); st.Dropped[SpoolIO] != 1 {
 			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// TestACopyIsDroppedWhenItsFrameIsSafe, also when the file that it is in has been read to its end in between.
+func TestACopyIsDroppedWhenItsFrameIsSafe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemoryFiles(t)
+		s := start(t, small(m))
+		addFrom(t, s, 0, 2)
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		addFrom(t, s, 2, 2)
+		m.fail = func(c *call) error {
+			if c.what == "datasync" || c.what == "create" {
+				return syscall.EIO
+			}
+			return nil
+		}
+		if err := s.Sync(); !errors.Is(err, syscall.EIO) {
+			t.Fatal(err)
+		}
+		var held []*Frame
+		for f := s.Next(); f != nil && len(held) < 4; f = s.Next() {
+			held = append(held, f)
+		}
+		if len(held) != 4 || read(t, s, held[2]) != 2 || read(t, s, held[3]) != 3 {
+			t.Fatalf("%d frames", len(held))
+		}
+		for _, f := range held {
+			s.Retry(f)
+			if f == held[1] {
+				s.mu.Lock()
+				s.unloadLocked(f.segment)
+				s.mu.Unlock()
+			}
+		}
+		m.fail = nil
+		time.Sleep(time.Minute)
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		m.unlock() // it is killed
+		if got := drain(t, start(t, small(m))); !slices.Equal(got, upTo(4)) {
+			t.Errorf("got %v", got)
 		}
 	})
 }

@@ -86,6 +86,12 @@ func TestAFrameIsHeldByOne(t *testing.T) {
 	}
 	s.Release(b)
 	s.Release(a)
+	for range 2 {
+		if got := s.Next(); got != a {
+			t.Errorf("what was only given back is not the next")
+		}
+		s.Release(a)
+	}
 	s.Ack(a, 0)
 	s.Ack(a, 0)
 	s.Drop(a, Poison)
