@@ -1,6 +1,7 @@
 package httpcore_test
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"net/http"
@@ -64,8 +65,12 @@ func present(t *testing.T, addr, raw string, to <-chan *seen) *seen {
 	if _, err := io.WriteString(nc, raw); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := nc.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
+	for r, status := bufio.NewReader(nc), 0; status < 200; { // 100 Continue comes before the handler has seen all
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status = res.StatusCode
 	}
 	select {
 	case s := <-to:
