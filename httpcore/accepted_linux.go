@@ -47,6 +47,7 @@ func (a acceptedRaw) Control(f func(fd uintptr)) error {
 	if a.p.state.Load() == stateClosed {
 		return os.ErrClosed
 	}
+	a.p.shown = true
 	f(uintptr(a.p.fd))
 	return nil
 }

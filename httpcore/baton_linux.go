@@ -76,6 +76,7 @@ func (w *pollWorker) hold(word uint64) {
 		if !t.end() {
 			p.lost()
 			p.runOn(v)
+			w.engine.detached.Add(-1)
 			return
 		}
 		switch v {
@@ -118,10 +119,14 @@ func (t *turnOf) unwound() {
 	}
 	v := p.abandon()
 	p.running.leave()
-	if t.end() {
+	held := t.end()
+	if held {
 		t.w.engine.runners.run(task{w: t.w, word: t.word})
 	}
 	p.runOn(v)
+	if !held {
+		t.w.engine.detached.Add(-1)
+	}
 }
 
 // take takes the baton from the turn that word stands for, and gives it to another goroutine; false: that turn has ended,
@@ -130,6 +135,7 @@ func (w *pollWorker) take(word uint64) bool {
 	if !w.word.CompareAndSwap(word, word+1) {
 		return false
 	}
+	w.engine.detached.Add(1)
 	w.engine.runners.run(task{w: w, word: word + 1})
 	return true
 }

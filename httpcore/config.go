@@ -26,6 +26,7 @@ type settings struct {
 	limits                   http1.Limits
 	maxBodyBytes             int64 // -1 is none
 	maxConnections           int   // 0 is none
+	maxBlockedHandlers       int   // 0 is none
 	maxRequestsPerConnection int   // 0 is none
 
 	baseContext func(net.Listener) context.Context
@@ -54,6 +55,7 @@ func (s *Server) settings() *settings {
 		},
 		maxBodyBytes:             s.MaxBodyBytes,
 		maxConnections:           s.MaxConnections,
+		maxBlockedHandlers:       max(s.MaxBlockedHandlers, 0),
 		maxRequestsPerConnection: max(s.MaxRequestsPerConnection, 0),
 		baseContext:              s.BaseContext,
 		connContext:              s.ConnContext,

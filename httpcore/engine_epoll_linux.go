@@ -22,6 +22,7 @@ type epollEngine struct {
 	runners  *runners
 	watchdog *watchdog
 	stale    atomic.Uint64 // events that came too late for their connection
+	detached atomic.Int64  // connections that are run by goroutines without a baton
 
 	users atomic.Int64 // listeners and connections
 }
@@ -204,6 +205,10 @@ func (s *epollSource) take(fd int, remote net.Addr, to *worker) {
 		ctx = context.WithValue(s.parent, http.LocalAddrContextKey, local)
 	}
 	c.peers, c.remoteAddr = peersOf(remote, local)
+	if limit := server.set.maxBlockedHandlers; limit > 0 && e.detached.Load() >= int64(limit) {
+		s.refuse(c, fd, codeTooManyBlocked)
+		return
+	}
 	if ok, code := server.enter(c, false); !ok {
 		s.refuse(c, fd, code)
 		return

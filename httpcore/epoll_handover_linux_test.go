@@ -360,3 +360,39 @@ func receive[T any](t testing.TB, c <-chan T) T {
 		panic("unreachable")
 	}
 }
+
+// E27: handlers that block do not become more and more, where that is asked for: new connections are told so, and reported,
+// until one has returned.
+func TestBlockedHandlersAreBounded(t *testing.T) {
+	release := make(chan struct{})
+	server := oneWorker(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/block" {
+			<-release
+		}
+		hello(w, r)
+	})
+	server.MaxBlockedHandlers = 2
+	s := start(t, server)
+	blocked := []*client{s.dial().send(get("/block")), s.dial().send(get("/block"))}
+	refused := func() bool {
+		c := s.dial()
+		defer c.Close()
+		_, _ = c.Write([]byte(get("/")))
+		res, err := http.ReadResponse(c.r, nil)
+		return err == nil && res.StatusCode == http.StatusServiceUnavailable
+	}
+	eventually(t, func() string { return "no connection is refused" }, refused)
+	s.waitFor(func(events []lifecycle.Event) bool {
+		for _, e := range lifecycletest.Of[*lifecycle.ConnectionRejected](events) {
+			if e.Code == "max_blocked_handlers_exceeded" && e.Status == http.StatusServiceUnavailable {
+				return true
+			}
+		}
+		return false
+	})
+	close(release)
+	for _, c := range blocked {
+		c.recv("GET")
+	}
+	eventually(t, func() string { return "connections are refused still" }, func() bool { return !refused() })
+}

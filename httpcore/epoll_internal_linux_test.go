@@ -320,3 +320,97 @@ func TestClosedConnectionIsOutOfReach(t *testing.T) {
 		t.Errorf("the newcomer has got %q, %v", b, err)
 	}
 }
+
+// A descriptor that ConnContext has duplicated keeps the socket open, in the epoll set too if nobody takes it out: its events
+// would never end.
+func TestDuplicatedDescriptorIsNotPolled(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	duplicates := make(chan int, 1)
+	s := &Server{
+		Engine: EngineEpoll, Workers: 1, Handler: http.NotFoundHandler(), ErrorLog: log.New(io.Discard, "", 0),
+		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
+			raw, err := nc.(syscall.Conn).SyscallConn()
+			if err != nil {
+				t.Error(err)
+				return ctx
+			}
+			err = control(raw, func(fd int) error {
+				d, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+				if err == nil && len(duplicates) == 0 {
+					duplicates <- d
+				} else if err == nil {
+					err = unix.Close(d)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			return ctx
+		},
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	defer func() {
+		_ = s.Close()
+		<-served
+		<-s.state().whenEmpty()
+	}()
+	const get = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+	first, r := dialInside(t, l.Addr().String(), get)
+	if _, err := http.ReadResponse(r, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(<-duplicates) }()
+	_ = first.Close()
+	for s.state().open.Load() > 0 {
+		runtime.Gosched()
+	}
+	for range 10 { // each of them is polled for
+		c, r := dialInside(t, l.Addr().String(), get)
+		if _, err := http.ReadResponse(r, nil); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Close()
+	}
+	if n := s.state().epoll.stale.Load(); n != 0 {
+		t.Errorf("%d events of the connection that was closed", n)
+	}
+}
+
+// A request that has come when the time of an idle connection is up is answered: what the sweep has found is looked at again
+// by whoever runs the connection.
+func TestRequestThatComesAsTheIdleTimeoutPasses(t *testing.T) {
+	seen := make(chan *polled, 2)
+	addr := serveInside(t, func(p *polled, w http.ResponseWriter, _ *http.Request) {
+		seen <- p
+		w.WriteHeader(http.StatusNoContent)
+	})
+	const get = "GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+	c, r := dialInside(t, addr, get)
+	answered := func() {
+		t.Helper()
+		res, err := http.ReadResponse(r, nil)
+		if err != nil || res.StatusCode != http.StatusNoContent {
+			t.Fatalf("got %v, %v", res, err)
+		}
+	}
+	answered()
+	p := <-seen
+	for !p.state.CompareAndSwap(stateParked, stateRunning) {
+		runtime.Gosched()
+	}
+	if _, err := io.WriteString(c, get); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n == 0; n, _ = poll.Peek(p.fd) {
+		runtime.Gosched()
+	}
+	p.c.deadline.Store(1)
+	p.poked.Store(true)
+	p.runAlone()
+	answered()
+}

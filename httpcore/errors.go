@@ -26,6 +26,7 @@ const (
 	codeAborted               = "aborted_by_app"
 	codeContentLengthMismatch = "response_content_length_mismatch"
 	codeTooManyConnections    = "max_concurrent_connections_exceeded"
+	codeTooManyBlocked        = "max_blocked_handlers_exceeded"
 	codeDraining              = "server_draining"
 	codeNoDescriptor          = "out_of_descriptors"
 	codeWriteCanceled         = "write_canceled"

@@ -47,6 +47,7 @@ type polled struct {
 	ready      readiness  // what events, or pokes, have come while it was running
 	cond       *sync.Cond // of ready; nil until somebody waits
 	gone       func(error)
+	shown      bool // the descriptor, which may have been duplicated: closing it would not take it out of the epoll set
 }
 
 // The states of a polled.
@@ -90,7 +91,7 @@ func (p *polled) turn() verdict {
 	switch {
 	case p.lingering != nil:
 		return p.linger()
-	case late:
+	case late && c.x != nil: // the time for a head is up, whatever has come meanwhile
 		c.fed(0, 0, errLate)
 	}
 	drained := false
@@ -105,7 +106,12 @@ func (p *polled) turn() verdict {
 			}
 			space := c.space()
 			n, err := poll.Receive(p.fd, space)
-			if err == poll.WouldBlock {
+			switch {
+			case err != poll.WouldBlock:
+				late = false
+			case late: // nobody has begun a request just now
+				err = errLate
+			default:
 				return turnWait
 			}
 			// What did not fill the space was all there was, most likely: if not, there will be another event.
@@ -318,7 +324,7 @@ func (p *polled) tellGoneLocked() {
 func (p *polled) interrupt() {
 	p.poked.Store(true)
 	if p.state.CompareAndSwap(stateParked, stateRunning) {
-		if p.c.x == nil && p.c.expired() {
+		if p.c.x == nil && p.c.idle.Load() && p.c.drained() {
 			p.runAlone() // it ends, and there is nothing to send: no handler runs, and nothing lasts
 		} else {
 			p.w.engine.runners.run(task{p: p})
@@ -392,6 +398,9 @@ func (p *polled) linger() verdict {
 // close closes the socket and tells that.
 func (p *polled) close() verdict {
 	p.leave()
+	if p.shown {
+		_ = p.w.poller.Delete(p.fd)
+	}
 	_ = poll.Close(p.fd)
 	p.c.emitCompleted()
 	p.c.server.leave(p.c)

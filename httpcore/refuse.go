@@ -67,6 +67,7 @@ func (s *server) tell(nc net.Conn, code string) {
 
 var refusedReason = map[string]string{
 	codeTooManyConnections: "the server has as many connections as it may",
+	codeTooManyBlocked:     "the server has as many requests in progress as it may",
 	codeDraining:           "the server is shutting down",
 	codeNoDescriptor:       "the server has no descriptor left",
 }

@@ -12,11 +12,14 @@ type task struct {
 func (t *task) isNone() bool { return t.p == nil && t.w == nil }
 
 func (t *task) do() {
-	if t.p != nil {
-		t.p.runAlone()
+	if t.p == nil {
+		t.w.hold(t.word)
 		return
 	}
-	t.w.hold(t.word)
+	e := t.p.w.engine
+	e.detached.Add(1)
+	defer e.detached.Add(-1)
+	t.p.runAlone()
 }
 
 // runners are goroutines that stay when they have done their task, for the next one: their stacks have the size that

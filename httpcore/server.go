@@ -67,6 +67,9 @@ type Server struct {
 	// MaxConnections bounds the open connections; 0 is nine tenths of the descriptors that the process may open, negative
 	// is no limit. Over it: 503.
 	MaxConnections int
+	// MaxBlockedHandlers bounds the handlers of EngineEpoll that have goroutines of their own, because they block or have
+	// lately been slow; 0 is no limit but MaxConnections. While there are so many, new connections are told 503.
+	MaxBlockedHandlers int
 	// MaxRequestsPerConnection ends a connection after so many requests; 0 is no limit.
 	MaxRequestsPerConnection int
 
