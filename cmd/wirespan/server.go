@@ -183,13 +183,6 @@ func (a *app) prepare(s *server, d destination, addr net.Addr, build func(*stage
 }
 
 func (s *server) start(l listeners) {
-	if s.admin != nil {
-		go func() {
-			if err := s.admin.Serve(l.admin); !errors.Is(err, http.ErrServerClosed) {
-				s.fail(startError("go on with the admin port", err))
-			}
-		}()
-	}
 	var all sync.WaitGroup
 	for _, l := range l.site {
 		all.Go(func() { s.serve(l) })
@@ -199,6 +192,13 @@ func (s *server) start(l listeners) {
 		all.Wait()
 	}()
 	s.readiness.ready()
+	if s.admin != nil {
+		go func() {
+			if err := s.admin.Serve(l.admin); !errors.Is(err, http.ErrServerClosed) {
+				s.fail(startError("go on with the admin port", err))
+			}
+		}()
+	}
 }
 
 // serve serves one listener of the site.
