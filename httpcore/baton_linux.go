@@ -12,7 +12,7 @@ import (
 
 // pollWorker is a worker of the epoll engine: an epoll set, and the baton. Whoever holds the baton waits for events and runs
 // the connections that have any, handlers included, one after the other, by itself. When that takes longer than it may
-// (watchdog.go), or the handler waits for its client (polled.wait), the baton is taken from it and given to another
+// (watchdog_linux.go), or the handler waits for its client (polled.wait), the baton is taken from it and given to another
 // goroutine, and the one that has lost it sees its connection through and leaves.
 //
 // The word says who holds the baton. It is even while the holder is between turns, and odd while it runs a connection; it
@@ -75,8 +75,7 @@ func (w *pollWorker) hold(word uint64) {
 		p.running.leave()
 		if !t.end() {
 			p.lost()
-			p.runOn(v)
-			w.engine.detached.Add(-1)
+			w.seeThrough(p, v)
 			return
 		}
 		switch v {
@@ -119,14 +118,19 @@ func (t *turnOf) unwound() {
 	}
 	v := p.abandon()
 	p.running.leave()
-	held := t.end()
-	if held {
-		t.w.engine.runners.run(task{w: t.w, word: t.word})
+	if !t.end() {
+		t.w.seeThrough(p, v)
+		return
 	}
+	t.w.engine.runners.run(task{w: t.w, word: t.word})
 	p.runOn(v)
-	if !held {
-		t.w.engine.detached.Add(-1)
-	}
+}
+
+// seeThrough goes on with the connection in whose turn the baton was lost: take has counted it as detached. A handler may end
+// the goroutine.
+func (w *pollWorker) seeThrough(p *polled, v verdict) {
+	defer w.engine.detached.Add(-1)
+	p.runOn(v)
 }
 
 // take takes the baton from the turn that word stands for, and gives it to another goroutine; false: that turn has ended,

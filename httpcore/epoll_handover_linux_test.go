@@ -396,3 +396,36 @@ func TestBlockedHandlersAreBounded(t *testing.T) {
 	}
 	eventually(t, func() string { return "connections are refused still" }, func() bool { return !refused() })
 }
+
+// A handler that ends its goroutine after the baton was lost is not counted as blocked for ever.
+func TestGoexitIsNoBlockedHandler(t *testing.T) {
+	release := make(chan struct{})
+	server := oneWorker(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/block":
+			<-release
+		case "/exit":
+			runtime.Goexit()
+		}
+		hello(w, r)
+	})
+	server.MaxBlockedHandlers = 1
+	s := start(t, server)
+	waiting := s.dial() // accepted before anything blocks
+	waiting.send(get("/")).recv("GET")
+	c := s.dial().send(get("/block") + strings.Repeat(get("/"), 40) + get("/exit"))
+	waiting.send(get("/")).recv("GET") // so the baton has moved on
+	close(release)
+	for range 41 {
+		c.recv("GET")
+	}
+	c.recv("GET")
+	c.eof()
+	eventually(t, func() string { return "connections are refused still" }, func() bool {
+		c := s.dial()
+		defer c.Close()
+		_, _ = c.Write([]byte(get("/")))
+		res, err := http.ReadResponse(c.r, nil)
+		return err == nil && res.StatusCode == http.StatusOK
+	})
+}
