@@ -7,7 +7,7 @@ MODULES  = . bench e2e e2e/statsd
 LINT     = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 FUZZTIME = 100000x
 
-.PHONY: run test checks lint fmt tidy bench e2e fuzz ci
+.PHONY: run test costs checks lint fmt tidy bench e2e fuzz ci
 
 run:
 	go run ./cmd/wirespan demo
@@ -17,6 +17,10 @@ test:
 	scripts/setup.sh gcc curl
 	-scripts/setup.sh redis-server
 	CGO_ENABLED=1 go test -race -timeout 10m ./...
+
+# Without the race detector, which takes allocations and memory of its own: under it the tests that count them are skipped.
+costs:
+	go test -short -timeout 10m ./...
 
 # The server watches itself: see httpcore/checks_on.go.
 checks:
