@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/wirespan/wirespan/httpcore/internal/poll"
-	"golang.org/x/sys/unix"
 )
 
 // epollEngine polls the connections of a server, from as many workers as that has. It begins with the first listener, and
@@ -128,8 +127,8 @@ func (e *epollEngine) acceptor(ctx context.Context, l net.Listener) (acceptor, e
 	if err != nil {
 		return nil, err
 	}
-	file, err := duplicate(listener)
-	if err != nil {
+	var file *os.File
+	if err := control(listener, func(fd int) (err error) { file, err = poll.Duplicate(fd); return err }); err != nil {
 		return nil, err
 	}
 	raw, err := file.SyscallConn()
@@ -148,19 +147,6 @@ func (e *epollEngine) acceptor(ctx context.Context, l net.Listener) (acceptor, e
 		return s.err != poll.WouldBlock
 	}
 	return s, nil
-}
-
-// duplicate returns a file for the socket of c.
-func duplicate(c syscall.RawConn) (*os.File, error) {
-	var fd int
-	err := control(c, func(of int) (err error) {
-		fd, err = unix.FcntlInt(uintptr(of), unix.F_DUPFD_CLOEXEC, 0)
-		return os.NewSyscallError("fcntl", err)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), "listener"), nil
 }
 
 // until implements [acceptor].
@@ -191,6 +177,14 @@ func (s *epollSource) accept(to func() *worker) error {
 	return nil
 }
 
+// local returns the server's address of an accepted connection.
+func (s *epollSource) local(fd int) net.Addr {
+	if s.wildcard {
+		return poll.LocalAddr(fd)
+	}
+	return s.addr
+}
+
 // take starts the life of an accepted connection.
 func (s *epollSource) take(fd int, remote net.Addr, to *worker) {
 	e := s.engine
@@ -199,9 +193,8 @@ func (s *epollSource) take(fd int, remote net.Addr, to *worker) {
 	p := &polled{c: c, w: e.workers[to.id], fd: fd}
 	c.io, c.watcher.io, c.hijackable = p, p, p
 
-	local, ctx := s.addr, s.ctx
+	local, ctx := s.local(fd), s.ctx
 	if s.wildcard {
-		local = poll.LocalAddr(fd)
 		ctx = context.WithValue(s.parent, http.LocalAddrContextKey, local)
 	}
 	c.peers, c.remoteAddr = peersOf(remote, local)
@@ -260,11 +253,7 @@ func (s *epollSource) turnAway(code string) bool {
 	}
 	server := s.engine.server
 	c := newConn(server, server.leastBusy())
-	local := s.addr
-	if s.wildcard {
-		local = poll.LocalAddr(s.fd)
-	}
-	c.peers, _ = peersOf(s.peer, local)
+	c.peers, _ = peersOf(s.peer, s.local(s.fd))
 	server.turnAway(c, newFileConn(s.fd), code)
 	return true
 }

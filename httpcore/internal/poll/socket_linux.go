@@ -110,13 +110,21 @@ func CannotSendFile(err error) bool {
 
 // NetConn returns a net.Conn of its own for the socket fd, which stays the caller's.
 func NetConn(fd int) (net.Conn, error) {
+	f, err := Duplicate(fd)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return net.FileConn(f)
+}
+
+// Duplicate returns a file with a descriptor of its own for the socket fd.
+func Duplicate(fd int) (*os.File, error) {
 	d, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	f := os.NewFile(uintptr(d), "socket")
-	defer f.Close()
-	return net.FileConn(f)
+	return os.NewFile(uintptr(d), "socket"), nil
 }
 
 // Accept takes the next connection of the listening socket fd. The new descriptor does not block and is not inherited.
