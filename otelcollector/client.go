@@ -36,7 +36,7 @@ func grpcClient() otlptrace.Client {
 			grpc.WithUnaryInterceptor(observeGRPC),
 			// grpc's own maximum of two minutes would be too long for spans to wait once the receiver is back.
 			grpc.WithConnectParams(grpc.ConnectParams{
-				Backoff:           backoff.Config{BaseDelay: time.Second, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxPause},
+				Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
 				MinConnectTimeout: 10 * time.Second,
 			}),
 			// Without this a receiver that vanished silently is noticed by the kernel only, after a quarter of an hour:

@@ -44,7 +44,7 @@ func httpClient() (otlptrace.Client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = secure
-	transport.MaxIdleConnsPerHost = Uploads
+	transport.MaxIdleConnsPerHost = MaxUploads
 	return &httpTraces{
 		Client: otlptracehttp.NewClient(
 			otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}),
@@ -121,17 +121,34 @@ func (o observeHTTP) RoundTrip(req *http.Request) (*http.Response, error) {
 		r.retry = true // it has not been answered: no connection, TLS, timeout
 		return nil, err
 	}
-	switch code := resp.StatusCode; {
-	case code >= 200 && code <= 299:
-		if err := r.accept(resp); err != nil {
-			_ = resp.Body.Close() // the error that counts is the one above
-			return nil, err
-		}
-	case code == http.StatusTooManyRequests, code == http.StatusBadGateway,
-		code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
-		r.retry, r.after = true, retryAfter(resp.Header.Get("Retry-After"))
+	if code := resp.StatusCode; code < 200 || code > 299 {
+		r.http(code, resp.Header.Get("Retry-After"))
+		return resp, nil
+	}
+	if err := r.accept(resp); err != nil {
+		_ = resp.Body.Close() // the error that counts is the one above
+		return nil, err
 	}
 	return resp, nil
+}
+
+// http judges a status that is not a success, by the list of the OTLP specification.
+func (r *result) http(code int, after string) {
+	switch code {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		r.retry = true
+		r.after, r.told = retryAfter(after)
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+		r.why = DroppedAuth
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		r.why = DroppedConfig
+	case http.StatusRequestEntityTooLarge:
+		r.why = DroppedTooLarge
+	default:
+		if code < 500 {
+			r.why = DroppedInvalid
+		}
+	}
 }
 
 // accept reads from the answer how many spans were rejected, and puts the answer back.
@@ -154,12 +171,12 @@ func (r *result) accept(resp *http.Response) error {
 }
 
 // retryAfter reads the header in either of its forms (RFC 9110, 10.2.3).
-func retryAfter(value string) time.Duration {
+func retryAfter(value string) (after time.Duration, told bool) {
 	if s, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(s) * time.Second
+		return time.Duration(s) * time.Second, true
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return max(time.Until(at), 0)
+		return max(time.Until(at), 0), true
 	}
-	return 0
+	return 0, false
 }

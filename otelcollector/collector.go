@@ -2,6 +2,7 @@ package otelcollector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -91,7 +92,9 @@ func (c *Collector) start(ctx context.Context, cfg *Config) error {
 	if err := client.Start(ctx); err != nil {
 		return fmt.Errorf("otelcollector: start client: %w", err)
 	}
-	c.pipeline = newPipeline(client, newResource(c.resource), c.resource.SchemaURL(), cfg.MaxQueueBytes, cfg.FlushInterval, cfg.ErrorHandler)
+	if c.pipeline, err = newPipeline(client, newResource(c.resource), c.resource.SchemaURL(), cfg); err != nil {
+		return errors.Join(err, client.Stop(ctx))
+	}
 	return nil
 }
 
@@ -144,8 +147,8 @@ func (c *Collector) Record(e lifecycle.Event) {
 	}
 }
 
-// ForceFlush sends all spans that ended before the call. It returns when each was exported or dropped, or with an error
-// when ctx ends first.
+// ForceFlush sends all spans that ended before the call. It returns when each was exported or dropped, or is in the spool
+// because it cannot be sent now, or with an error when ctx ends first.
 func (c *Collector) ForceFlush(ctx context.Context) error {
 	if c.pipeline == nil {
 		return nil
@@ -153,7 +156,8 @@ func (c *Collector) ForceFlush(ctx context.Context) error {
 	return c.pipeline.flush(ctx)
 }
 
-// Shutdown sends what is left, ends all goroutines and stops the client. Batches that cannot be sent are tried a few
+// Shutdown sends what is left, ends all goroutines and stops the client. With a spool, what cannot be sent until shortly
+// before ctx ends stays there for the next Collector, and the error matches [ErrSpooled]. Without one, it is tried a few
 // times more and given up when ctx ends; an error says how many spans that were. Later calls wait for the first and
 // return its error. Spans that end after Shutdown are dropped and counted.
 func (c *Collector) Shutdown(ctx context.Context) error {
@@ -161,6 +165,14 @@ func (c *Collector) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	return c.pipeline.shutdown(ctx)
+}
+
+// Receiver returns how it stands with the receiver. Without an exporter it is the zero value.
+func (c *Collector) Receiver() Receiver {
+	if c.pipeline == nil {
+		return Receiver{}
+	}
+	return c.pipeline.receiver.report()
 }
 
 // Stats returns the accounts of all spans so far, all read at the same moment. Without an exporter they are zero.

@@ -31,7 +31,7 @@ type Config struct {
 	// Baggage, is read without an allocation. nil follows OTEL_PROPAGATORS; tracecontext,baggage when it is not set.
 	Propagator propagation.TextMapPropagator
 
-	// Client sends the spans. UploadTraces is called from several goroutines at once, at most [Uploads]; New calls
+	// Client sends the spans. UploadTraces is called from several goroutines at once, at most [MaxUploads]; New calls
 	// Start, and Shutdown calls Stop. It receives the spans as unknown fields of ScopeSpans messages: what it marshals
 	// as protobuf is complete, while one that walks through ScopeSpans.Spans, or marshals JSON, finds none. It must not
 	// retry by itself, and must not hold on to a message after it has returned.
@@ -56,6 +56,20 @@ type Config struct {
 	// beyond it are dropped and counted in [Stats]. It does not count the batch that each worker is filling. 0: 64 MiB.
 	MaxQueueBytes int
 
+	// SpoolDir is a directory for finished spans that cannot be sent now, so that they outlive an outage of the receiver and
+	// the end of this process. It is made when there is none, and has to be closed to others, since spans hold what clients
+	// sent. Several processes may share it: each writes for itself, and what one leaves behind, however it ended, the next
+	// one sends, or another one within a minute. A span arrives at least once: after a crash a few may arrive twice.
+	// What a full or failing disk does not take stays in memory up to MaxQueueBytes, and is counted when that is full too.
+	// "": there is no spool, and spans that cannot be sent are lost with the process, or when the queue is full.
+	SpoolDir string
+
+	// SpoolMaxBytes bounds the spool of this process. The oldest spans give way, and are counted. 0: 1 GiB.
+	SpoolMaxBytes int64
+
+	// SpoolMode says when spans go there. "": [SpoolOverflow].
+	SpoolMode SpoolMode
+
 	// FlushInterval is how long a finished span waits at most until its batch is sent. 0: one second.
 	FlushInterval time.Duration
 
@@ -64,9 +78,6 @@ type Config struct {
 	// nil: [otel.Handle].
 	ErrorHandler func(error)
 }
-
-// Uploads is how many uploads are under way at once, at most.
-const Uploads = 4
 
 const (
 	defaultServiceName   = "wirespan"

@@ -37,9 +37,14 @@ func (h handOver) Marshal(v any) (mem.BufferSlice, error) {
 // Unmarshal implements [encoding.CodecV2].
 func (h handOver) Unmarshal(data mem.BufferSlice, v any) error { return plainCodec.Unmarshal(data, v) }
 
+const resourceSpans, scopeSpans = 1, 2 // in the request and in its ResourceSpans
+
 // pieces returns the request: the spans of each scope after a piece with all that has to stand before them.
 func (h handOver) pieces() mem.BufferSlice {
-	const resourceSpans, scopeSpans = 1, 2 // in the request and in its ResourceSpans
+	if raw := &h.batch.raw; h.batch.isReplay() {
+		b := protowire.AppendTag(nil, resourceSpans, protowire.BytesType)
+		return mem.BufferSlice{mem.SliceBuffer(protowire.AppendVarint(b, uint64(len(*raw)))), h.batch.lend(raw)}
+	}
 	groups := h.batch.groups
 	room, body := 0, len(h.message.head)
 	for i := range groups {
@@ -54,7 +59,7 @@ func (h handOver) pieces() mem.BufferSlice {
 		g := &groups[i]
 		b = protowire.AppendVarint(protowire.AppendTag(b, scopeSpans, protowire.BytesType), uint64(g.size()))
 		b = append(b, g.scope.head...)
-		pieces = append(pieces, mem.SliceBuffer(b), h.batch.lend(g))
+		pieces = append(pieces, mem.SliceBuffer(b), h.batch.lend(&g.data))
 		b = b[len(b):]
 	}
 	return pieces
@@ -66,10 +71,10 @@ const maxTagAndLength = 11
 // size is the length of the ScopeSpans message.
 func (g *group) size() int { return len(g.scope.head) + len(g.data) }
 
-// lend returns the spans of a group as a buffer that grpc frees.
-func (b *batch) lend(g *group) mem.Buffer {
+// lend returns a part of the batch as a buffer that grpc frees.
+func (b *batch) lend(part *[]byte) mem.Buffer {
 	b.lent.Add(1)
-	return mem.NewBuffer(&g.data, lender{b})
+	return mem.NewBuffer(part, lender{b})
 }
 
 // isLent reports whether grpc may still read the spans. Those of an upload that was given up may wait for the connection.

@@ -12,16 +12,18 @@ import (
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
 
-// message is what an uploader passes to the client, made once and filled for each batch.
+// message is what an upload passes to the client, made once and filled for each batch.
 type message struct {
-	head   []byte // the ResourceSpans without scopes, encoded
-	list   [1]*tracepb.ResourceSpans
+	head   []byte                    // the ResourceSpans without scopes, encoded
+	list   [1]*tracepb.ResourceSpans // own or replay
+	own    *tracepb.ResourceSpans
+	replay *tracepb.ResourceSpans
 	scopes []*tracepb.ScopeSpans // all that were ever needed at once
 }
 
 func newMessage(r *resourcepb.Resource, schemaURL string) *message {
-	spans := &tracepb.ResourceSpans{Resource: r, SchemaUrl: otlp.Valid(schemaURL)}
-	return &message{head: encoded(spans), list: [1]*tracepb.ResourceSpans{spans}}
+	own := &tracepb.ResourceSpans{Resource: r, SchemaUrl: otlp.Valid(schemaURL)}
+	return &message{head: encoded(own), own: own, replay: &tracepb.ResourceSpans{}}
 }
 
 // encoded returns a message whose strings are valid, encoded.
@@ -34,8 +36,14 @@ func encoded(m proto.Message) []byte {
 }
 
 // fill puts a batch into the message. The spans are the unknown fields of their ScopeSpans: protobuf marshals unknown
-// fields as they are, after the known ones, and to the receiver they are ordinary spans.
+// fields as they are, after the known ones, and to the receiver they are ordinary spans. What comes from the spool is a whole
+// ResourceSpans, that of another process perhaps.
 func (m *message) fill(b *batch) {
+	if b.isReplay() {
+		m.replay.ProtoReflect().SetUnknown(b.raw)
+		m.list[0] = m.replay
+		return
+	}
 	for len(m.scopes) < len(b.groups) {
 		m.scopes = append(m.scopes, &tracepb.ScopeSpans{})
 	}
@@ -44,15 +52,18 @@ func (m *message) fill(b *batch) {
 		s.Scope, s.SchemaUrl = g.scope.proto, g.scope.schemaURL
 		s.ProtoReflect().SetUnknown(g.data)
 	}
-	m.list[0].ScopeSpans = m.scopes[:len(b.groups)]
+	m.own.ScopeSpans = m.scopes[:len(b.groups)]
+	m.list[0] = m.own
 }
 
 // empty lets go of the batch.
 func (m *message) empty() {
-	for _, s := range m.list[0].ScopeSpans {
+	for _, s := range m.own.ScopeSpans {
 		s.ProtoReflect().SetUnknown(nil)
 	}
-	m.list[0].ScopeSpans = nil
+	m.own.ScopeSpans = nil
+	m.replay.ProtoReflect().SetUnknown(nil)
+	m.list[0] = nil
 }
 
 // scope is an instrumentation scope.

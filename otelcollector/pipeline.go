@@ -4,29 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
+
+	"github.com/wirespan/wirespan/otelcollector/internal/spool"
 )
 
 // maxWorkers bounds how many shards there are: workers beyond it share.
 const maxWorkers = 1024
 
 // pipeline takes finished spans to the client: shards, one for each worker, are cut into the queue when they are full
-// and at every tick; from there the uploaders take them.
+// and at every tick; from there they are uploaded, or go to the spool and are uploaded later.
 //
 // Locks nest in this order: grow, a shard, the queue. Nobody holds two shards but accounts, which holds all of them and
 // therefore has grow for itself.
 type pipeline struct {
-	client    otlptrace.Client
-	resource  *resourcepb.Resource
-	schemaURL string
-	queue     *queue
-	buffers   buffers
-	reporter  *reporter
+	client   otlptrace.Client
+	messages sync.Pool // of *message
+	queue    *queue
+	receiver *destination
+	disk     *disk // nil without a spool
+	buffers  buffers
+	reporter *reporter
 
 	workers atomic.Pointer[[]*shard] // by worker; only ever replaced by a longer one, under grow
 	scope   *scope                   // of the workers' spans
@@ -35,33 +39,51 @@ type pipeline struct {
 	scopes map[scopeKey]*shard // of spans that come from an SDK
 	closed bool                // by shutdown: new shards are born closed
 
-	uploads  context.Context // ends when shutdown runs out of time
-	abort    context.CancelFunc
-	stopping chan struct{} // closed when shutdown begins
-	running  sync.WaitGroup
+	replayed  chan *batch     // from the spool to who uploads
+	uploads   context.Context // ends when shutdown runs out of time
+	abort     context.CancelFunc
+	uploading sync.WaitGroup
+	closing   chan struct{} // closed when nothing more is to be begun
+	running   sync.WaitGroup
 
 	stopOnce sync.Once
 	stopped  chan struct{} // closed when shutdown is done
 	stopErr  error         // set before
 }
 
-func newPipeline(client otlptrace.Client, r *resourcepb.Resource, schemaURL string, maxBytes int, interval time.Duration, handle func(error)) *pipeline {
+func newPipeline(client otlptrace.Client, r *resourcepb.Resource, schemaURL string, cfg *Config) (*pipeline, error) {
+	head := newMessage(r, schemaURL).head
+	disk, err := openDisk(cfg, head)
+	if err != nil {
+		return nil, err
+	}
+	ledger := disk.ledger(0)
+	if ledger == nil {
+		ledger = new(spool.Counts)
+	}
 	p := &pipeline{
-		client: client, resource: r, schemaURL: schemaURL,
-		queue:    newQueue(maxBytes),
-		reporter: &reporter{handle: handle},
+		client:   client,
+		queue:    newQueue(cfg.MaxQueueBytes, ledger),
+		receiver: newDestination(time.Now()),
+		disk:     disk,
+		reporter: &reporter{handle: cfg.ErrorHandler},
 		scope:    ownScope(),
 		scopes:   map[scopeKey]*shard{},
-		stopping: make(chan struct{}),
+		replayed: make(chan *batch),
+		closing:  make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}
+	p.messages.New = func() any { return newMessage(r, schemaURL) }
 	p.workers.Store(&[]*shard{})
 	p.uploads, p.abort = context.WithCancel(context.Background())
-	for range Uploads {
-		p.running.Go(p.upload)
+	p.running.Go(p.dispatch)
+	p.running.Go(func() { p.tick(cfg.FlushInterval) })
+	if disk != nil {
+		p.queue.withoutSpool(disk.journal, "")
+		p.running.Go(p.writeSpool)
+		p.running.Go(p.replay)
 	}
-	p.running.Go(func() { p.tick(interval) })
-	return p
+	return p, nil
 }
 
 // worker returns the shard of a worker.
@@ -78,7 +100,7 @@ func (p *pipeline) worker(id int) *shard {
 	}
 	longer := make([]*shard, id+1)
 	for i := copy(longer, all); i <= id; i++ {
-		longer[i] = &shard{pipeline: p, scope: p.scope, closed: p.closed}
+		longer[i] = &shard{pipeline: p, scope: p.scope, ledger: p.disk.ledger(i), closed: p.closed}
 	}
 	p.workers.Store(&longer)
 	return longer[id]
@@ -100,18 +122,23 @@ func (p *pipeline) eachLocked(f func(*shard)) {
 	}
 }
 
-// tick cuts the shards at every interval until shutdown.
+// tick cuts the shards at every interval until the pipeline is closed.
 func (p *pipeline) tick(interval time.Duration) {
 	t := time.NewTicker(interval)
 	defer t.Stop()
-	var reported uint64
+	var reported, came uint64
 	for {
 		select {
 		case <-t.C:
 			p.cut()
 			p.buffers.trim()
 			reported = p.reportFull(reported)
-		case <-p.stopping:
+			if p.disk != nil {
+				all := p.queue.cameSoFar()
+				p.disk.rate.came(all-came, interval)
+				came = all
+			}
+		case <-p.closing:
 			return
 		}
 	}
@@ -122,7 +149,7 @@ func (p *pipeline) cut() {
 	p.queue.wake()
 }
 
-// reportFull reports spans that found the queue full, beyond those that it reported before.
+// reportFull reports spans that were dropped for want of room, beyond those that it reported before.
 func (p *pipeline) reportFull(reported uint64) uint64 {
 	full := p.queue.lost(DroppedQueueFull)
 	if full > reported {
@@ -162,27 +189,79 @@ func (p *pipeline) stop(ctx context.Context) error {
 	p.closed = true
 	p.eachLocked((*shard).close)
 	p.grow.Unlock()
-	p.queue.close()
-	close(p.stopping)
+	if p.disk == nil {
+		p.receiver.lastCall()
+	}
+	p.queue.wake()
 
-	cause := p.queue.drained(ctx)
-	if cause != nil {
-		p.queue.abandon(DroppedShutdown)
+	sending, cancel := p.disk.timeToSend(ctx)
+	defer cancel()
+	cause := p.queue.drained(sending)
+	close(p.closing)
+	if cause == nil {
+		p.settled(sending)
 	}
 	p.abort()
 	if !p.quiet() {
 		return errors.New("otelcollector: shut down: the client does not return from UploadTraces although its context has ended")
 	}
+	left, diskErr := p.leave()
 	stopErr := p.client.Stop(ctx)
 	switch lost := p.queue.lost(DroppedShutdown); {
 	case lost > 0 && cause != nil:
 		return fmt.Errorf("otelcollector: shut down: %d spans were not sent: %w", lost, cause)
 	case lost > 0:
 		return fmt.Errorf("otelcollector: shut down: %d spans were not sent", lost)
+	case diskErr != nil:
+		return fmt.Errorf("otelcollector: shut down: %w", diskErr)
+	case left > 0:
+		return fmt.Errorf("otelcollector: shut down: %w: %d", ErrSpooled, left)
 	case stopErr != nil:
 		return fmt.Errorf("otelcollector: stop client: %w", stopErr)
 	}
 	return nil
+}
+
+// settled waits for the uploads under way.
+func (p *pipeline) settled(ctx context.Context) {
+	done := make(chan struct{})
+	p.running.Go(func() {
+		p.uploading.Wait()
+		close(done)
+	})
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// leave puts what is still in memory into the spool and closes that, for the next process to send it. Without a spool it is
+// dropped.
+func (p *pipeline) leave() (spooled uint64, err error) {
+	if p.disk == nil {
+		p.abandon(DroppedShutdown)
+		return 0, nil
+	}
+	for _, b := range p.queue.takeAll() {
+		p.keep(b)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	return p.disk.close(ctx)
+}
+
+// keep has the spool take a batch, and drops it when it does not.
+func (p *pipeline) keep(b *batch) {
+	if b.frame == nil {
+		f, err := p.disk.append(b, false)
+		if err != nil {
+			p.reporter.report(fmt.Errorf("otelcollector: %w", err))
+			p.settle(b, 0, DropReason(spool.ReasonOf(err).String()))
+			return
+		}
+		p.queue.spooled(b, f)
+	}
+	p.putBack(b)
 }
 
 // abortWithin is how long a client may take to return when the context of its upload has ended.
@@ -205,8 +284,13 @@ func (p *pipeline) quiet() bool {
 	}
 }
 
-// accounts reads all counters at one moment.
+// accounts reads all counters at one moment, after those of the spool: see Stats.account.
 func (p *pipeline) accounts() Stats {
+	var stored *spool.Stats
+	if p.disk != nil {
+		st := p.disk.spool.Stats()
+		stored = &st
+	}
 	p.grow.Lock()
 	defer p.grow.Unlock()
 	var s Stats
@@ -220,12 +304,12 @@ func (p *pipeline) accounts() Stats {
 		s.QueuedBytes += uint64(len(sh.buf))
 	})
 	q := p.queue
-	s.Exported, s.Rejected = q.exported, q.rejected
+	s.Exported, s.Rejected, s.Retried = q.exported, q.rejected, q.retried
 	s.Queued += uint64(q.spans)
 	s.QueuedBytes += uint64(q.bytes)
-	s.Dropped = make(map[DropReason]uint64, len(q.dropped))
-	for r, n := range q.dropped {
-		s.Dropped[r] = n
+	s.Dropped = maps.Clone(q.dropped)
+	if stored != nil {
+		s.account(stored, q.handed)
 	}
 	return s
 }

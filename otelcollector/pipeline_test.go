@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,21 +178,37 @@ func TestRetry(t *testing.T) {
 	})
 }
 
-func TestRetriesEnd(t *testing.T) {
+// An outage costs nothing as long as the memory holds what comes about, however long it is.
+func TestRetriesDoNotEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r reports
-		s := &sink{answer: func(context.Context, int) error { return unavailable }}
+		var back atomic.Bool
+		s := &sink{answer: func(context.Context, int) error {
+			if back.Load() {
+				return nil
+			}
+			return unavailable
+		}}
 		cfg := quiet(t, s)
 		cfg.ErrorHandler = r.handle
 		c := newCollector(t, cfg)
 		requests(t, c, 2)
-		time.Sleep(10 * time.Minute)
+		time.Sleep(time.Hour)
 		synctest.Wait()
-		if st := c.Stats(); st.Dropped[otelcollector.DroppedRetriesExhausted] != 2 {
+		if st := c.Stats(); st.Queued != 2 || st.Retried == 0 {
 			t.Errorf("accounts: %+v", st)
 		}
-		if n := len(r.seen()); n < 3 || n > 6 {
-			t.Errorf("%d reports in five minutes, want one a minute: %q", n, r.seen())
+		if n := len(r.seen()); n < 50 || n > 61 {
+			t.Errorf("%d reports in an hour, want one a minute", n)
+		}
+		if n := s.tried(); n > 2*3600 {
+			t.Errorf("%d attempts in an hour", n)
+		}
+		back.Store(true)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if st := c.Stats(); st.Exported != 2 {
+			t.Errorf("accounts: %+v", st)
 		}
 	})
 }
@@ -206,15 +223,19 @@ func TestAnswers(t *testing.T) {
 		err   error
 		retry bool
 		after time.Duration
+		why   otelcollector.DropReason
 	}{
-		{"unavailable", unavailable, true, 0},
-		{"deadline", context.DeadlineExceeded, true, 0},
-		{"wrapped", fmt.Errorf("upload: %w", status.Error(codes.Aborted, "")), true, 0},
-		{"throttled", throttled.Err(), true, 90 * time.Second},
-		{"too large", status.Error(codes.ResourceExhausted, "4 MiB"), false, 0},
-		{"invalid", status.Error(codes.InvalidArgument, ""), false, 0},
-		{"unauthenticated", status.Error(codes.Unauthenticated, ""), false, 0},
-		{"unknown", errors.New("no idea"), false, 0},
+		{"unavailable", unavailable, true, 0, ""},
+		{"deadline", context.DeadlineExceeded, true, 0, ""},
+		{"wrapped", fmt.Errorf("upload: %w", status.Error(codes.Aborted, "")), true, 0, ""},
+		{"no connection", fmt.Errorf("upload: %w", &net.OpError{Op: "dial", Err: errors.New("no route")}), true, 0, ""},
+		{"throttled", throttled.Err(), true, 90 * time.Second, ""},
+		{"too large", status.Error(codes.ResourceExhausted, "4 MiB"), false, 0, otelcollector.DroppedTooLarge},
+		{"invalid", status.Error(codes.InvalidArgument, ""), false, 0, otelcollector.DroppedInvalid},
+		{"unauthenticated", status.Error(codes.Unauthenticated, ""), false, 0, otelcollector.DroppedAuth},
+		{"unimplemented", status.Error(codes.Unimplemented, ""), false, 0, otelcollector.DroppedConfig},
+		{"internal", status.Error(codes.Internal, ""), false, 0, otelcollector.DroppedInternal},
+		{"unknown", errors.New("no idea"), false, 0, otelcollector.DroppedInternal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -240,8 +261,8 @@ func TestAnswers(t *testing.T) {
 				if retried := st.Exported == 1; retried != c.retry {
 					t.Errorf("retried: %t, want %t: %+v", retried, c.retry, st)
 				}
-				if !c.retry && st.Dropped[otelcollector.DroppedExportFailed] != 1 {
-					t.Errorf("accounts: %+v", st)
+				if !c.retry && st.Dropped[c.why] != 1 {
+					t.Errorf("accounts: %+v, want %s", st, c.why)
 				}
 			})
 		})

@@ -52,7 +52,7 @@ func (p *pipeline) scoped(s *instrumentation.Scope) *shard {
 	p.grow.Lock()
 	defer p.grow.Unlock()
 	if sh = p.scopes[key]; sh == nil {
-		sh = &shard{pipeline: p, scope: newScope(s), closed: p.closed}
+		sh = &shard{pipeline: p, scope: newScope(s), ledger: p.disk.ledger(0), closed: p.closed}
 		p.scopes[key] = sh
 	}
 	return sh

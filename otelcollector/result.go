@@ -34,12 +34,17 @@ type result struct {
 	rejected int64
 	retry    bool          // another attempt may help
 	after    time.Duration // but not before
+	told     bool          // the receiver asked for the pause in after
+	why      DropReason    // when another attempt does not help; "" is DroppedInternal
 	err      error
 }
 
 // judge completes the result with what UploadTraces returned.
 func (r *result) judge(err error) {
 	r.err = err
+	if err == nil {
+		r.accepted = true
+	}
 	if r.known || err == nil {
 		return
 	}
@@ -47,18 +52,40 @@ func (r *result) judge(err error) {
 		r.grpc(s)
 		return
 	}
-	var timeout net.Error
-	r.retry = errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout)
+	var network net.Error
+	r.retry = errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network)
 }
+
+// reason says for what the spans are dropped that were refused for good.
+func (r *result) reason() DropReason {
+	if r.why == "" {
+		return DroppedInternal
+	}
+	return r.why
+}
+
+// unwelcome reports that what was refused is not this batch but the sender, or that there is nobody to take it: later
+// batches would fare the same.
+func (r *result) unwelcome() bool { return r.why == DroppedAuth || r.why == DroppedConfig }
 
 // grpc judges a status that is not OK, by the table of the OTLP specification.
 func (r *result) grpc(s *status.Status) {
 	delay, told := retryDelay(s)
 	switch s.Code() {
 	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
-		r.retry, r.after = true, delay
+		r.retry, r.after, r.told = true, delay, told
 	case codes.ResourceExhausted:
-		r.retry, r.after = told, delay
+		if told {
+			r.retry, r.after, r.told = true, delay, true
+		} else {
+			r.why = DroppedTooLarge
+		}
+	case codes.Unauthenticated, codes.PermissionDenied:
+		r.why = DroppedAuth
+	case codes.Unimplemented, codes.NotFound:
+		r.why = DroppedConfig
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.AlreadyExists:
+		r.why = DroppedInvalid
 	}
 }
 

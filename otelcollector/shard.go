@@ -1,6 +1,11 @@
 package otelcollector
 
-import "sync"
+import (
+	"sync"
+	"time"
+
+	"github.com/wirespan/wirespan/otelcollector/internal/spool"
+)
 
 const (
 	// maxBatchBytes is the size of the largest batch of more than one span.
@@ -15,12 +20,14 @@ const (
 type shard struct {
 	pipeline *pipeline
 	scope    *scope
+	ledger   *spool.Counts // outlives the process; nil without a spool
 
 	mu     sync.Mutex
 	made   uint64
-	spans  int    // in buf
-	buf    []byte // spans as fields of a ScopeSpans
-	closed bool   // by Shutdown
+	spans  int       // in buf
+	buf    []byte    // spans as fields of a ScopeSpans
+	began  time.Time // when the first of them came
+	closed bool      // by Shutdown
 }
 
 // encode takes a finished span. It is encoded where it is to lie: the batch has long left the processor's caches, and
@@ -56,6 +63,9 @@ func (s *shard) batchLocked() []byte {
 // settleLocked takes the batch with one more span at its end.
 func (s *shard) settleLocked(buf []byte) {
 	s.made++
+	if s.ledger != nil {
+		s.ledger.Ended.Add(1)
+	}
 	before := len(s.buf)
 	s.buf = buf[:before]
 	switch {
@@ -72,7 +82,9 @@ func (s *shard) settleLocked(buf []byte) {
 		buf = next
 	}
 	s.buf = buf
-	s.spans++
+	if s.spans++; s.spans == 1 {
+		s.began = time.Now()
+	}
 }
 
 // cut moves what was collected to the queue.
@@ -94,7 +106,7 @@ func (s *shard) cutLocked() {
 	if s.spans == 0 {
 		return
 	}
-	if !s.pipeline.queue.put(group{scope: s.scope, spans: s.spans, data: s.buf}) {
+	if !s.pipeline.queue.put(group{scope: s.scope, spans: s.spans, data: s.buf, first: s.began, last: time.Now()}) {
 		s.pipeline.buffers.put(s.buf)
 	}
 	s.buf, s.spans = nil, 0

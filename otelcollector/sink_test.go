@@ -119,7 +119,7 @@ func newCollector(t testing.TB, cfg otelcollector.Config) *otelcollector.Collect
 
 func checkBalance(t testing.TB, s otelcollector.Stats) {
 	t.Helper()
-	if s.Made != s.Exported+s.Rejected+s.TotalDropped()+s.Queued {
+	if s.Made+s.Recovered != s.Exported+s.Rejected+s.TotalDropped()+s.Queued+s.Spooled {
 		t.Errorf("the accounts do not balance: %+v", s)
 	}
 }

@@ -93,6 +93,12 @@ func nameOf(fs *pflag.FlagSet, flag string) string {
 	return "--" + flag
 }
 
+// isGiven reports whether a flag was set, by itself or by its variable.
+func isGiven(fs *pflag.FlagSet, flag string) bool {
+	f := fs.Lookup(flag)
+	return f.Changed || len(f.Annotations[fromVariable]) > 0
+}
+
 func refuse(name, text string, why error) error {
 	return usagef("%s %q is not allowed: %v", name, text, why)
 }

@@ -23,6 +23,7 @@ type serverOptions struct {
 	logLevel        slog.Level
 	logFormat       string
 	traces          outlets
+	spool           spoolOptions
 	healthCheckPath string
 	trustedProxies  []netip.Prefix
 	drainTimeout    time.Duration
@@ -43,6 +44,7 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	setting(fs, &o.tlsCert, "tls-cert", "", "file", "certificate chain in PEM; with --tls-key, serve HTTPS", parseText)
 	setting(fs, &o.tlsKey, "tls-key", "", "file", "private key in PEM", parseText)
 	setting(fs, &o.traces, "traces", "auto", "list", "auto, otlp, console, none, or otlp,console", parseTraces)
+	o.spool.register(fs)
 	setting(fs, &o.trustedProxies, "trusted-proxies", "", "list", "networks whose Forwarded and X-Forwarded-* are believed", parsePrefixes)
 	setting(fs, &o.healthCheckPath, "health-check-path", "", "path", "a path whose requests are not logged", parsePath)
 	setting(fs, &o.logLevel, "log-level", "info", "level", "debug, info, warn or error", parseLevel)
@@ -58,6 +60,10 @@ func (o *serverOptions) check() error {
 		return usagef("%s %q needs its private key: give --tls-key (WIRESPAN_TLS_KEY) too", nameOf(o.flags, "tls-cert"), o.tlsCert)
 	case o.tlsKey != "" && o.tlsCert == "":
 		return usagef("%s %q needs its certificate: give --tls-cert (WIRESPAN_TLS_CERT) too", nameOf(o.flags, "tls-key"), o.tlsKey)
+	case o.spool.dir == "" && isGiven(o.flags, "spool-mode"):
+		return usagef("%s needs a spool: give --spool (WIRESPAN_SPOOL) too", nameOf(o.flags, "spool-mode"))
+	case o.spool.dir == "" && isGiven(o.flags, "spool-max-bytes"):
+		return usagef("%s needs a spool: give --spool (WIRESPAN_SPOOL) too", nameOf(o.flags, "spool-max-bytes"))
 	case o.sharePort && !isPort(o.addr):
 		return usagef("%s needs a port to share, and %s %q has none: use host:port", nameOf(o.flags, "share-port"), nameOf(o.flags, "addr"), o.addr)
 	}

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
+	"maps"
+	"slices"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
@@ -31,6 +32,8 @@ type telemetry struct {
 	spans   *otelcollector.Collector // nil when no span is made
 	sdk     *sdktrace.TracerProvider
 	console *console // nil without --traces console
+
+	hasSpool bool
 }
 
 // startTelemetry puts the collectors together: that which starts the span first, so that the others know its id.
@@ -39,7 +42,7 @@ func (a *app) startTelemetry(ctx context.Context, d destination, o *serverOption
 	logging := lifecycle.NewLogging(log, lifecycle.LoggingOptions{HealthCheckPath: o.healthCheckPath})
 	parts := []lifecycle.Collector{nil, logging, nil}
 	if d.made {
-		if err := t.startSpans(ctx, d, o.trustedProxies, log); err != nil {
+		if err := t.startSpans(ctx, d, o, log); err != nil {
 			return nil, err
 		}
 		parts[0] = t.spans
@@ -52,18 +55,24 @@ func (a *app) startTelemetry(ctx context.Context, d destination, o *serverOption
 	return t, nil
 }
 
-func (t *telemetry) startSpans(ctx context.Context, d destination, trusted []netip.Prefix, log *slog.Logger) error {
+func (t *telemetry) startSpans(ctx context.Context, d destination, o *serverOptions, log *slog.Logger) error {
 	failed := func(err error) { log.Warn("traces were not sent", "error", err) }
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(failed))
 	spans, err := otelcollector.New(ctx, otelcollector.Config{
 		NoExport:       d.otlp == nil,
-		TrustedProxies: trusted,
+		TrustedProxies: o.trustedProxies,
+		SpoolDir:       o.spool.dir,
+		SpoolMaxBytes:  o.spool.maxBytes,
+		SpoolMode:      otelcollector.SpoolMode(o.spool.mode),
 		ErrorHandler:   failed, // at most once a minute
 	})
+	if errors.Is(err, otelcollector.ErrSpoolDir) {
+		return startError("keep spans in "+o.spool.dir+" ("+nameOf(o.flags, "spool")+")", err)
+	}
 	if err != nil {
 		return usagef("the OTEL_ variables do not make sense: %v", err)
 	}
-	t.spans = spans
+	t.spans, t.hasSpool = spans, d.otlp != nil && o.spool.dir != ""
 	t.propagator = spans.Propagator()
 	t.sdk = sdktrace.NewTracerProvider(
 		sdktrace.WithSpanProcessor(spans.SpanProcessor()),
@@ -84,7 +93,7 @@ func (t *telemetry) shutdown(ctx context.Context) error {
 		errs = append(errs, t.sdk.Shutdown(ctx))
 	}
 	if t.spans != nil {
-		if err := t.spans.Shutdown(ctx); err != nil {
+		if err := t.spans.Shutdown(ctx); err != nil && !errors.Is(err, otelcollector.ErrSpooled) { // stats tells of those
 			errs = append(errs, fmt.Errorf("send the last traces: %w", err))
 		}
 	}
@@ -100,5 +109,12 @@ func (t *telemetry) stats() []any {
 		return nil
 	}
 	s := t.spans.Stats()
-	return []any{"spans_exported", s.Exported, "spans_rejected", s.Rejected, "spans_dropped", s.TotalDropped()}
+	counts := []any{"spans_exported", s.Exported, "spans_rejected", s.Rejected, "spans_dropped", s.TotalDropped()}
+	if t.hasSpool {
+		counts = append(counts, "spans_spooled", s.Spooled)
+	}
+	for _, why := range slices.Sorted(maps.Keys(s.Dropped)) {
+		counts = append(counts, "dropped_"+string(why), s.Dropped[why])
+	}
+	return counts
 }

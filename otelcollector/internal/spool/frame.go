@@ -36,6 +36,9 @@ func (f *Frame) Spans() int { return int(f.spans) }
 // Size returns how many bytes its payload has.
 func (f *Frame) Size() int { return int(f.payload) }
 
+// Ordinal returns the ordinal of its first span: no other frame of the same instance has it.
+func (f *Frame) Ordinal() uint64 { return f.ordinal }
+
 // Encoding returns what its payload is.
 func (f *Frame) Encoding() Encoding { return f.encoding }
 

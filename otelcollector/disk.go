@@ -1,0 +1,239 @@
+package otelcollector
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/wirespan/wirespan/otelcollector/internal/spool"
+)
+
+// ErrSpoolDir is what [New] fails with when Config.SpoolDir is not a directory that may be used.
+var ErrSpoolDir = errors.New("the spool cannot be used")
+
+// ErrSpooled is what [Collector.Shutdown] returns, with their number, when all spans that it could not send are in the spool.
+// Nothing is lost: the next Collector with the same directory sends them.
+var ErrSpooled = errors.New("spans are in the spool for the next start")
+
+// SpoolMode says when spans go to the spool.
+type SpoolMode string
+
+const (
+	// SpoolOverflow, the default, keeps on disk what cannot be sent now: what an upload has failed for, everything while the
+	// receiver is away, what would take more than half of Config.MaxQueueBytes, and what is left at Shutdown. A process that
+	// is killed loses the spans in its memory.
+	SpoolOverflow SpoolMode = "overflow"
+	// SpoolJournal writes each batch to the disk before its first upload. A process that is killed loses the spans of the
+	// batches that its workers were filling, those of Config.FlushInterval at most.
+	SpoolJournal SpoolMode = "journal"
+)
+
+const (
+	// compressAfter is how long a receiver has to be away for what is spooled to be compressed: then room matters more than
+	// the time that it takes.
+	compressAfter = 30 * time.Second
+	// diskPause is how long a spool is left alone that did not take something.
+	diskPause = time.Second
+	// reserved is the part of the time for Shutdown, at most, that is kept for what has to go to the disk; a quarter when there
+	// is little time. closeWithin is how long that may take beyond it on a disk that is slow.
+	reserved    = time.Second
+	closeWithin = 5 * time.Second
+)
+
+// disk is the spool as the pipeline uses it. A nil *disk is none.
+type disk struct {
+	spool   *spool.Spool
+	head    []byte // of a ResourceSpans
+	journal bool
+	rate    rate
+	buf     []byte // of the goroutine that writes
+	packed  bytes.Buffer
+
+	mu       sync.Mutex
+	suspects map[uint64]uint64 // frames that failed: uploads that were accepted before that first happened, by ordinal
+}
+
+// maxSuspects bounds what is known of frames that failed. Beyond it, what is known is forgotten: a frame that is poison
+// is found a little later then.
+const maxSuspects = 4096
+
+// openDisk returns nil when there is to be no spool.
+func openDisk(cfg *Config, head []byte) (*disk, error) {
+	if cfg.SpoolDir == "" {
+		return nil, nil
+	}
+	if m := cfg.SpoolMode; m != "" && m != SpoolOverflow && m != SpoolJournal {
+		return nil, fmt.Errorf("otelcollector: SpoolMode is %q, but has to be %s or %s", m, SpoolOverflow, SpoolJournal)
+	}
+	if cfg.SpoolMaxBytes < 0 {
+		return nil, fmt.Errorf("otelcollector: SpoolMaxBytes is %d, but has to be a number of bytes, or 0 for 1 GiB", cfg.SpoolMaxBytes)
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write(head) // never fails
+	s, err := spool.Open(spool.Options{Dir: cfg.SpoolDir, MaxBytes: cfg.SpoolMaxBytes, Resource: hash.Sum64()})
+	if err != nil {
+		return nil, fmt.Errorf("otelcollector: %w: %w", ErrSpoolDir, err)
+	}
+	return &disk{spool: s, head: head, journal: cfg.SpoolMode == SpoolJournal, suspects: map[uint64]uint64{}}, nil
+}
+
+// ledger returns the counters of a worker that outlive the process; nil without a spool.
+func (d *disk) ledger(worker int) *spool.Counts {
+	if d == nil {
+		return nil
+	}
+	return d.spool.Ledger().Slot(worker)
+}
+
+// append writes a batch. The frame is held.
+func (d *disk) append(b *batch, compress bool) (*spool.Frame, error) {
+	d.buf = appendResourceSpans(d.buf[:0], d.head, b.groups)
+	s := spool.Batch{Payload: d.buf, Spans: b.spans, First: b.groups[0].first, Last: b.groups[0].last}
+	for i := range b.groups {
+		if g := &b.groups[i]; g.first.Before(s.First) {
+			s.First = g.first
+		} else if g.last.After(s.Last) {
+			s.Last = g.last
+		}
+	}
+	if compress && d.pack() == nil {
+		s.Payload, s.Encoding = d.packed.Bytes(), spool.Gzip
+	}
+	return d.spool.Append(s)
+}
+
+// appendResourceSpans appends a ResourceSpans of these groups.
+func appendResourceSpans(dst, head []byte, groups []group) []byte {
+	dst = append(dst, head...)
+	for i := range groups {
+		g := &groups[i]
+		dst = protowire.AppendVarint(protowire.AppendTag(dst, scopeSpans, protowire.BytesType), uint64(g.size()))
+		dst = append(append(dst, g.scope.head...), g.data...)
+	}
+	return dst
+}
+
+func (d *disk) pack() error {
+	d.packed.Reset()
+	w, err := gzip.NewWriterLevel(&d.packed, gzip.BestSpeed)
+	if err == nil {
+		_, err = w.Write(d.buf)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	return err
+}
+
+// read makes a batch of a frame. When it fails the frame is not held any more.
+func (d *disk) read(f *spool.Frame, buf []byte) (*batch, error) {
+	raw, err := d.spool.Read(f, buf)
+	if err != nil {
+		return nil, err
+	}
+	if f.Encoding() == spool.Gzip {
+		if raw, err = unpack(raw); err != nil {
+			d.spool.Kill(f, spool.Corrupt)
+			return nil, err
+		}
+	}
+	return &batch{frame: f, raw: raw, spans: f.Spans(), bytes: len(raw)}, nil
+}
+
+// unpack uncompresses a payload, which may not be larger than one may be that is not compressed.
+func unpack(packed []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, spool.MaxPayload+1))
+	if err == nil && len(raw) > spool.MaxPayload {
+		err = errors.New("frame is too large when it is uncompressed")
+	}
+	return raw, err
+}
+
+// settle closes the account of a batch in the spool, which answers for its spans.
+func (d *disk) settle(b *batch, rejected int, dropped DropReason) {
+	if dropped == "" {
+		d.spool.Ack(b.frame, rejected)
+	} else {
+		d.spool.Kill(b.frame, spoolReasons[dropped])
+	}
+	d.acquit(b.frame)
+}
+
+// spoolReasons are the reasons for which an upload ends a batch, as the spool has them.
+var spoolReasons = map[DropReason]spool.Reason{
+	DroppedInvalid: spool.Invalid, DroppedTooLarge: spool.TooLarge, DroppedInternal: spool.Internal, DroppedAuth: spool.Auth,
+	DroppedConfig: spool.Config, DroppedPoison: spool.Poison, DroppedShutdown: spool.Shutdown,
+}
+
+// release gives a batch back as it was.
+func (d *disk) release(b *batch) { d.spool.Release(b.frame) }
+
+// retry gives a batch back that could not be delivered.
+func (d *disk) retry(b *batch) { d.spool.Retry(b.frame) }
+
+// suspect is isPoison for a batch in the spool.
+func (d *disk) suspect(b *batch, accepted uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	since, known := d.suspects[b.frame.Ordinal()]
+	if !known {
+		if len(d.suspects) == maxSuspects {
+			clear(d.suspects)
+		}
+		d.suspects[b.frame.Ordinal()] = accepted
+		return false
+	}
+	return b.frame.Attempts()+1 >= poisonTries && accepted-since >= poisonOthers
+}
+
+// acquit forgets what is known of a frame.
+func (d *disk) acquit(f *spool.Frame) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.suspects, f.Ordinal())
+}
+
+// timeToSend returns the context within which Shutdown sends: with a spool it leaves some time to that.
+func (d *disk) timeToSend(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if d == nil || !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(reserved, time.Until(deadline)/4)))
+}
+
+// close leaves to the next process what is pending. It returns the number of its spans.
+func (d *disk) close(ctx context.Context) (left uint64, err error) {
+	err = d.spool.Close(ctx)
+	st := d.spool.Stats()
+	return st.Spans + st.Unread, err
+}
+
+// account adds what the spool answers for to the accounts of the queue, which were read after st. Spans that went into the
+// spool between the two moments are still counted as queued: each is counted once whenever it went.
+func (s *Stats) account(st *spool.Stats, handed uint64) {
+	crashed := st.Dropped[spool.Crash]
+	s.Recovered = st.Recovered + st.Unread + crashed
+	s.Exported += st.Acked
+	s.Rejected += st.Dropped[spool.Rejected]
+	for r, n := range st.Dropped {
+		if n > 0 && spool.Reason(r) != spool.Rejected {
+			s.Dropped[DropReason(spool.Reason(r).String())] += n
+		}
+	}
+	s.Queued += handed - st.Appended
+	s.Spooled = st.Spans + st.Unread
+	s.SpooledBytes = uint64(st.Bytes)
+}

@@ -1,0 +1,207 @@
+package otelcollector
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	// poisonTries is how often a batch fails, and poisonOthers how many others are accepted meanwhile, until it is the batch
+	// that is taken for the cause.
+	poisonTries  = 8
+	poisonOthers = 8
+)
+
+// dispatch begins uploads as the receiver admits them, until the pipeline is closed: those of this process first, those
+// from the spool when none of them waits.
+func (p *pipeline) dispatch() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for !p.isClosing() {
+		replayed, wait, began := p.begin(time.Now())
+		if began {
+			continue
+		}
+		if wait > 0 {
+			timer.Reset(wait)
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-p.queue.work:
+		case <-timer.C:
+		case b := <-replayed:
+			p.start(b)
+		case <-p.closing:
+			return
+		}
+	}
+}
+
+func (p *pipeline) isClosing() bool {
+	select {
+	case <-p.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// begin begins an upload if one may. If not, it says for how long nothing will change by itself, 0 being for ever, and from
+// where a batch of the spool may come meanwhile.
+func (p *pipeline) begin(now time.Time) (replayed <-chan *batch, wait time.Duration, began bool) {
+	ok, wait := p.receiver.admits(now)
+	if !ok {
+		return nil, wait, false
+	}
+	b, wait := p.queue.take(now)
+	if b != nil {
+		p.start(b)
+		return nil, 0, true
+	}
+	if ok, later := p.receiver.admitsReplay(now); ok {
+		replayed = p.replayed
+	} else if wait == 0 || later > 0 && later < wait {
+		wait = later
+	}
+	return replayed, wait, false
+}
+
+// start uploads a batch beside the rest.
+func (p *pipeline) start(b *batch) {
+	p.receiver.begins(b.isReplay())
+	p.uploading.Add(1)
+	p.running.Go(func() {
+		defer p.uploading.Done()
+		p.upload(b)
+	})
+}
+
+func (p *pipeline) upload(b *batch) {
+	m := p.messages.Get().(*message)
+	m.fill(b)
+	began := time.Now()
+	r := p.attempt(b, m)
+	took := time.Since(began)
+	m.empty()
+	p.messages.Put(m)
+	givenUp := !r.accepted && p.uploads.Err() != nil
+	p.receiver.ends(b, &r, took, givenUp, p.queue.demand())
+	p.tell(b, &r, givenUp)
+	p.finish(b, &r, givenUp)
+	p.queue.wake()
+}
+
+// attempt makes one upload.
+func (p *pipeline) attempt(b *batch, m *message) result {
+	a := attempt{handOver: handOver{m, b}}
+	err := p.client.UploadTraces(context.WithValue(p.uploads, attemptKey{}, &a), m.list[:])
+	a.judge(err)
+	return a.result
+}
+
+// tell reports an upload that was not accepted, or was with a complaint.
+func (p *pipeline) tell(b *batch, r *result, givenUp bool) {
+	if r.err != nil && !givenUp {
+		p.reporter.report(fmt.Errorf("otelcollector: upload %d spans: %w", b.spans, r.err))
+	}
+}
+
+// finish does with a batch what the answer asks for.
+func (p *pipeline) finish(b *batch, r *result, givenUp bool) {
+	switch {
+	case r.accepted:
+		p.settle(b, int(min(max(r.rejected, 0), int64(b.spans))), "")
+	case givenUp:
+		p.putBack(b)
+	case !r.retry:
+		p.settle(b, 0, r.reason())
+	case p.isPoison(b):
+		p.settle(b, 0, DroppedPoison)
+	default:
+		p.tryAgain(b)
+	}
+	if p.receiver.isHopeless() {
+		p.abandon(DroppedShutdown)
+	}
+}
+
+// settle closes the account of a batch: it was accepted but for some rejected spans, or dropped when there is a reason.
+func (p *pipeline) settle(b *batch, rejected int, dropped DropReason) {
+	switch {
+	case b.frame != nil:
+		p.disk.settle(b, rejected, dropped)
+		if !b.isReplay() {
+			p.queue.leave(b)
+		}
+	case dropped != "":
+		p.queue.settle(b, 0, 0, dropped)
+	default:
+		p.queue.settle(b, b.spans-rejected, rejected, "")
+	}
+	p.recycle(b)
+}
+
+// putBack has a batch as it was before an upload that says nothing about it.
+func (p *pipeline) putBack(b *batch) {
+	if b.frame == nil {
+		p.queue.giveBack(b)
+		return
+	}
+	p.disk.release(b)
+	p.letGo(b)
+}
+
+// tryAgain keeps a batch for another try: in memory when there is no spool.
+func (p *pipeline) tryAgain(b *batch) {
+	p.queue.again(b.spans)
+	if b.frame != nil {
+		p.disk.retry(b)
+		p.letGo(b)
+		return
+	}
+	b.after = time.Now().Add(pauseAfter(b.tries))
+	b.tries++
+	p.queue.giveBack(b)
+}
+
+// letGo forgets a batch that the spool has.
+func (p *pipeline) letGo(b *batch) {
+	if !b.isReplay() {
+		p.queue.leave(b)
+	}
+	p.recycle(b)
+}
+
+// isPoison notes that an upload of b has failed, and reports whether that is the fault of b: others were accepted since it
+// failed first, and it still fails.
+func (p *pipeline) isPoison(b *batch) bool {
+	accepted := p.receiver.acceptedSoFar()
+	if b.frame != nil {
+		return p.disk.suspect(b, accepted)
+	}
+	if b.tries == 0 {
+		b.since = accepted
+	}
+	return b.tries+1 >= poisonTries && accepted-b.since >= poisonOthers
+}
+
+// abandon drops what waits in memory.
+func (p *pipeline) abandon(why DropReason) {
+	for _, b := range p.queue.takeAll() {
+		p.settle(b, 0, why)
+	}
+}
+
+// recycle keeps the buffers of a batch for the next ones. Those that grpc still has, which is rare, are left to the
+// garbage collector.
+func (p *pipeline) recycle(b *batch) {
+	if b.isLent() {
+		return
+	}
+	p.buffers.put(b.raw)
+	for _, g := range b.groups {
+		p.buffers.put(g.data)
+	}
+}

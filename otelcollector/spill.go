@@ -1,0 +1,72 @@
+package otelcollector
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wirespan/wirespan/otelcollector/internal/spool"
+)
+
+// writeSpool takes batches from the queue to the spool, until the pipeline is closed.
+func (p *pipeline) writeSpool() {
+	for {
+		if b := p.queue.takeToSpool(!p.receiver.isUp()); b != nil {
+			if !p.toSpool(b) && !p.sleep(diskPause) {
+				return
+			}
+			continue
+		}
+		select {
+		case <-p.queue.spill:
+		case <-p.closing:
+			return
+		}
+	}
+}
+
+// sleep returns false when the pipeline is closed.
+func (p *pipeline) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-p.closing:
+		return false
+	}
+}
+
+// toSpool takes a batch to the spool. If that does not take it, the batch stays in memory, and what finds the memory full is
+// dropped for that.
+func (p *pipeline) toSpool(b *batch) bool {
+	if b.frame != nil { // a journaled one: it is there
+		p.putBack(b)
+		return true
+	}
+	f, err := p.disk.append(b, p.receiver.awayFor(time.Now()) > compressAfter)
+	if err != nil {
+		b.noSpool = errors.Is(err, spool.ErrTooLarge)
+		p.queue.giveBack(b)
+		if !b.noSpool {
+			p.queue.withoutSpool(p.disk.journal, DropReason(spool.ReasonOf(err).String()))
+			p.reporter.report(fmt.Errorf("otelcollector: %w", err))
+		}
+		p.queue.wake()
+		return b.noSpool
+	}
+	p.queue.withoutSpool(p.disk.journal, "")
+	p.queue.spooled(b, f)
+	switch {
+	case b.tries > 0:
+		p.disk.retry(b)
+		p.letGo(b)
+	case p.disk.journal && p.receiver.isUp():
+		p.queue.giveBack(b)
+		token(p.queue.work)
+	default:
+		p.disk.release(b)
+		p.letGo(b)
+	}
+	return true
+}
