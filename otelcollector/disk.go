@@ -58,7 +58,13 @@ type disk struct {
 	packed  bytes.Buffer
 
 	mu       sync.Mutex
-	suspects map[uint64]uint64 // frames that failed: uploads that were accepted before that first happened, by ordinal
+	suspects map[uint64]suspect // frames that failed, by ordinal
+}
+
+// suspect is what is known of a frame that failed.
+type suspect struct {
+	since uint64    // uploads that were accepted before it failed first
+	after time.Time // not to be tried before
 }
 
 // maxSuspects bounds what is known of frames that failed. Beyond it, what is known is forgotten: a frame that is poison
@@ -82,7 +88,7 @@ func openDisk(cfg *Config, head []byte) (*disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("otelcollector: %w: %w", ErrSpoolDir, err)
 	}
-	return &disk{spool: s, head: head, journal: cfg.SpoolMode == SpoolJournal, suspects: map[uint64]uint64{}}, nil
+	return &disk{spool: s, head: head, journal: cfg.SpoolMode == SpoolJournal, suspects: map[uint64]suspect{}}, nil
 }
 
 // ledger returns the counters of a worker that outlive the process; nil without a spool.
@@ -180,22 +186,47 @@ var spoolReasons = map[DropReason]spool.Reason{
 // release gives a batch back as it was.
 func (d *disk) release(b *batch) { d.spool.Release(b.frame) }
 
-// retry gives a batch back that could not be delivered.
-func (d *disk) retry(b *batch) { d.spool.Retry(b.frame) }
+// retry gives a batch back that could not be delivered. When the receiver is up it may be the batch that is to blame, and has
+// to wait: nothing else may be left to be tried.
+func (d *disk) retry(b *batch, up bool) {
+	d.mu.Lock()
+	s, known := d.suspects[b.frame.Ordinal()]
+	if !known { // it failed before it came into the spool
+		s.since = b.since
+	}
+	s.after = time.Time{}
+	if up {
+		s.after = time.Now().Add(pauseAfter(b.frame.Attempts()))
+	}
+	d.noteLocked(b.frame, s)
+	d.mu.Unlock()
+	d.spool.Retry(b.frame)
+}
 
-// suspect is isPoison for a batch in the spool.
-func (d *disk) suspect(b *batch, accepted uint64) bool {
+// pause returns how long a frame has to wait.
+func (d *disk) pause(f *spool.Frame, now time.Time) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	since, known := d.suspects[b.frame.Ordinal()]
+	return max(d.suspects[f.Ordinal()].after.Sub(now), 0)
+}
+
+// isPoison is pipeline.isPoison for a batch in the spool.
+func (d *disk) isPoison(b *batch, accepted uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, known := d.suspects[b.frame.Ordinal()]
 	if !known {
-		if len(d.suspects) == maxSuspects {
-			clear(d.suspects)
-		}
-		d.suspects[b.frame.Ordinal()] = accepted
+		d.noteLocked(b.frame, suspect{since: accepted})
 		return false
 	}
-	return b.frame.Attempts()+1 >= poisonTries && accepted-since >= poisonOthers
+	return b.frame.Attempts()+1 >= poisonTries && accepted-s.since >= poisonOthers
+}
+
+func (d *disk) noteLocked(f *spool.Frame, s suspect) {
+	if len(d.suspects) >= maxSuspects {
+		clear(d.suspects)
+	}
+	d.suspects[f.Ordinal()] = s
 }
 
 // acquit forgets what is known of a frame.

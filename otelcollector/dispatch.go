@@ -157,7 +157,7 @@ func (p *pipeline) putBack(b *batch) {
 func (p *pipeline) tryAgain(b *batch) {
 	p.queue.again(b.spans)
 	if b.frame != nil {
-		p.disk.retry(b)
+		p.disk.retry(b, p.receiver.isUp())
 		p.letGo(b)
 		return
 	}
@@ -179,7 +179,7 @@ func (p *pipeline) letGo(b *batch) {
 func (p *pipeline) isPoison(b *batch) bool {
 	accepted := p.receiver.acceptedSoFar()
 	if b.frame != nil {
-		return p.disk.suspect(b, accepted)
+		return p.disk.isPoison(b, accepted)
 	}
 	if b.tries == 0 {
 		b.since = accepted

@@ -23,8 +23,9 @@
 //	outcome          one Span message, encoded at the end of a shard's batch      request.go, attributes.go
 //	shard            spans of one worker or one SDK scope, up to 512 KiB          shard.go
 //	queue            batches in order, bounded in bytes, and all accounts         queue.go
-//	uploaders        four of them, each with its message, retrying                upload.go, message.go
-//	client           the official OTLP client, and what it answered               client.go, result.go
+//	dispatch         begins uploads as the receiver admits them                   dispatch.go, destination.go, pace.go
+//	client           the official OTLP client, and what it answered               message.go, client.go, result.go
+//	spool            what cannot be sent now, to the disk and back                spill.go, replay.go, disk.go
 //	buffers          back from grpc, which reads them where they are              handover.go, buffers.go
 //
 // There is no span object: what does not change during a connection is encoded when it opens, and the end of a request
@@ -35,6 +36,22 @@
 //
 // Nothing here blocks a request. What finds the queue full is dropped, and every span that was made is in exactly one
 // of the accounts of [Stats] at any time.
+//
+// # Export
+//
+// What becomes of a batch follows the OTLP specification. One that was accepted, with some spans rejected perhaps, is done.
+// One that was refused for good is dropped, and the next one is sent. One that another attempt may help is tried for as long
+// as it takes: there is no limit in time. One that fails again and again while others are accepted is dropped as poison.
+//
+// Back-off belongs to the receiver, not to the batch. After five failures in a row, or two seconds of nothing else, it is
+// down, and one upload at a time is tried after random pauses of up to two seconds. When it asks to be left alone, all
+// uploads wait. When it refuses the credentials, or is no OTLP receiver, three times in a row, one upload in thirty seconds
+// is tried, so that a wrong token costs a few batches and not the spool. As many uploads are under way, from one to
+// [MaxUploads], as bring more through.
+//
+// With [Config.SpoolDir], what cannot be sent now goes to the disk, and comes back when nothing else waits, oldest first, at
+// twice the rate at which spans come about. A ledger on the disk counts what is in memory, so that even the loss of a
+// process that was killed is known: the next one counts it as [DroppedCrash].
 //
 // # Limits
 //

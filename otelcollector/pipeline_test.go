@@ -49,6 +49,16 @@ func requests(t testing.TB, c *otelcollector.Collector, n int, fields ...[2]stri
 
 var unavailable = status.Error(codes.Unavailable, "connection refused")
 
+// throttled is what a receiver answers that wants to be left alone for a while.
+func throttled(t testing.TB, d time.Duration) error {
+	t.Helper()
+	s, err := status.New(codes.ResourceExhausted, "later").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(d)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Err()
+}
+
 func TestFlushInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{}
@@ -214,10 +224,6 @@ func TestRetriesDoNotEnd(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
-	throttled, err := status.New(codes.ResourceExhausted, "later").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(90 * time.Second)})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		name  string
 		err   error
@@ -229,7 +235,7 @@ func TestAnswers(t *testing.T) {
 		{"deadline", context.DeadlineExceeded, true, 0, ""},
 		{"wrapped", fmt.Errorf("upload: %w", status.Error(codes.Aborted, "")), true, 0, ""},
 		{"no connection", fmt.Errorf("upload: %w", &net.OpError{Op: "dial", Err: errors.New("no route")}), true, 0, ""},
-		{"throttled", throttled.Err(), true, 90 * time.Second, ""},
+		{"throttled", throttled(t, 90*time.Second), true, 90 * time.Second, ""},
 		{"too large", status.Error(codes.ResourceExhausted, "4 MiB"), false, 0, otelcollector.DroppedTooLarge},
 		{"invalid", status.Error(codes.InvalidArgument, ""), false, 0, otelcollector.DroppedInvalid},
 		{"unauthenticated", status.Error(codes.Unauthenticated, ""), false, 0, otelcollector.DroppedAuth},
@@ -382,11 +388,10 @@ func TestShutdownWithoutReceiver(t *testing.T) {
 
 func TestShutdownCutsAPauseShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		later, _ := status.New(codes.Unavailable, "later").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(4 * time.Minute)})
 		var r reports
 		s := &sink{answer: func(_ context.Context, attempt int) error {
 			if attempt == 1 {
-				return later.Err()
+				return throttled(t, 4*time.Minute)
 			}
 			return nil
 		}}

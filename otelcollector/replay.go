@@ -17,7 +17,8 @@ func (p *pipeline) replay() {
 				return
 			}
 		}
-		if !p.sleep(p.disk.rate.reserve(time.Now(), f.Size())) {
+		now := time.Now()
+		if !p.sleep(max(p.disk.rate.reserve(now, f.Size()), p.disk.pause(f, now))) {
 			p.disk.spool.Release(f)
 			return
 		}

@@ -22,6 +22,8 @@ import (
 type sink struct {
 	// answer decides about the attempt with this number, from 1; nil accepts each.
 	answer func(ctx context.Context, attempt int) error
+	// refuse decides about a request by the names of its spans; nil accepts each.
+	refuse func(names []string) error
 
 	mu       sync.Mutex
 	attempts int
@@ -59,11 +61,27 @@ func (s *sink) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans)
 	if err := proto.Unmarshal(b, &got); err != nil {
 		return fmt.Errorf("unmarshal: %w", err)
 	}
+	if s.refuse != nil {
+		if err := s.refuse(names(&got)); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, &got)
 	s.sizes = append(s.sizes, len(b))
 	return nil
+}
+
+func names(r *collectorpb.ExportTraceServiceRequest) (all []string) {
+	for _, rs := range r.ResourceSpans {
+		for _, ss := range rs.ScopeSpans {
+			for _, span := range ss.Spans {
+				all = append(all, span.Name)
+			}
+		}
+	}
+	return all
 }
 
 func (s *sink) tried() int {

@@ -59,7 +59,7 @@ func (p *pipeline) toSpool(b *batch) bool {
 	p.queue.spooled(b, f)
 	switch {
 	case b.tries > 0:
-		p.disk.retry(b)
+		p.disk.retry(b, false)
 		p.letGo(b)
 	case p.disk.journal && p.receiver.isUp():
 		p.queue.giveBack(b)
