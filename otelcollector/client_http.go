@@ -134,6 +134,7 @@ func (o observeHTTP) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // http judges a status that is not a success, by the list of the OTLP specification.
 func (r *result) http(code int, after string) {
+	r.code = strconv.Itoa(code)
 	switch code {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		r.retry = true

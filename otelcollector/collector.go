@@ -116,6 +116,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.FlushInterval <= 0 {
 		cfg.FlushInterval = defaultFlushInterval
 	}
+	if cfg.MeterProvider == nil {
+		cfg.MeterProvider = otel.GetMeterProvider()
+	}
 	if cfg.ErrorHandler == nil {
 		cfg.ErrorHandler = otel.Handle
 	}
@@ -180,7 +183,8 @@ func (c *Collector) Stats() Stats {
 	if c.pipeline == nil {
 		return Stats{}
 	}
-	return c.pipeline.accounts()
+	s, _ := c.pipeline.accounts()
+	return s
 }
 
 // Resource returns the resource of the spans, for an application that configures an SDK of its own.

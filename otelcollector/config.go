@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -72,6 +73,12 @@ type Config struct {
 
 	// FlushInterval is how long a finished span waits at most until its batch is sent. 0: one second.
 	FlushInterval time.Duration
+
+	// MeterProvider takes the accounts of [Stats] as metrics: those that the semantic conventions have for SDKs, otel.sdk.*,
+	// and wirespan.spans.*, wirespan.receiver.* and wirespan.spool.*. They are read when they are collected, all at one
+	// moment. otel.sdk.processor.span.queue.capacity is MaxQueueBytes in spans of the average size so far. nil: the
+	// global one, which takes nothing until the application sets one.
+	MeterProvider metric.MeterProvider
 
 	// ErrorHandler is told of uploads that failed and of a full queue, at most once a minute. It is called from the
 	// goroutines that upload, so it should be quick.

@@ -66,7 +66,8 @@ type destination struct {
 
 	pace       pace
 	busy       int // uploads under way
-	replays    int // those of them that come from the spool
+	flying     int // spans in them
+	replays    int // those uploads that come from the spool
 	slots      int // how many of those there may be
 	replayFrom time.Time
 	accepted   uint64 // uploads
@@ -112,11 +113,12 @@ func (d *destination) admitsReplay(now time.Time) (ok bool, wait time.Duration) 
 }
 
 // begins notes that an upload begins.
-func (d *destination) begins(replay bool) {
+func (d *destination) begins(b *batch) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.busy++
-	if replay {
+	d.flying += b.spans
+	if b.isReplay() {
 		d.replays++
 	}
 }
@@ -127,6 +129,7 @@ func (d *destination) ends(b *batch, r *result, took time.Duration, givenUp, dem
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.busy--
+	d.flying -= b.spans
 	if b.isReplay() {
 		d.replays--
 	}
@@ -253,6 +256,13 @@ func (d *destination) isHopeless() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.last && d.attempts >= lastAttempts
+}
+
+// flyingNow counts the spans that are being uploaded.
+func (d *destination) flyingNow() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return uint64(d.flying)
 }
 
 func (d *destination) report() Receiver {

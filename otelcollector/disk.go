@@ -72,7 +72,7 @@ type suspect struct {
 const maxSuspects = 4096
 
 // openDisk returns nil when there is to be no spool.
-func openDisk(cfg *Config, head []byte) (*disk, error) {
+func openDisk(cfg *Config, head []byte, observe func(spool.Op, time.Duration, error)) (*disk, error) {
 	if cfg.SpoolDir == "" {
 		return nil, nil
 	}
@@ -84,7 +84,7 @@ func openDisk(cfg *Config, head []byte) (*disk, error) {
 	}
 	hash := fnv.New64a()
 	_, _ = hash.Write(head) // never fails
-	s, err := spool.Open(spool.Options{Dir: cfg.SpoolDir, MaxBytes: cfg.SpoolMaxBytes, Resource: hash.Sum64()})
+	s, err := spool.Open(spool.Options{Dir: cfg.SpoolDir, MaxBytes: cfg.SpoolMaxBytes, Resource: hash.Sum64(), Observe: observe})
 	if err != nil {
 		return nil, fmt.Errorf("otelcollector: %w: %w", ErrSpoolDir, err)
 	}
@@ -245,11 +245,14 @@ func (d *disk) timeToSend(ctx context.Context) (context.Context, context.CancelF
 	return context.WithDeadline(ctx, deadline.Add(-min(reserved, time.Until(deadline)/4)))
 }
 
-// close leaves to the next process what is pending. It returns the number of its spans.
-func (d *disk) close(ctx context.Context) (left uint64, err error) {
-	err = d.spool.Close(ctx)
-	st := d.spool.Stats()
-	return st.Spans + st.Unread, err
+// shut leaves to the next process what is pending.
+func (d *disk) shut() error {
+	if d == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	return d.spool.Close(ctx)
 }
 
 // account adds what the spool answers for to the accounts of the queue, which were read after st. Spans that went into the

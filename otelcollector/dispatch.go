@@ -70,7 +70,7 @@ func (p *pipeline) begin(now time.Time) (replayed <-chan *batch, wait time.Durat
 
 // start uploads a batch beside the rest.
 func (p *pipeline) start(b *batch) {
-	p.receiver.begins(b.isReplay())
+	p.receiver.begins(b)
 	p.uploading.Add(1)
 	p.running.Go(func() {
 		defer p.uploading.Done()
@@ -88,6 +88,7 @@ func (p *pipeline) upload(b *batch) {
 	p.messages.Put(m)
 	givenUp := !r.accepted && p.uploads.Err() != nil
 	p.receiver.ends(b, &r, took, givenUp, p.queue.demand())
+	p.metrics.uploaded(p.uploads, took, &r)
 	p.tell(b, &r, givenUp)
 	p.finish(b, &r, givenUp)
 	p.queue.wake()

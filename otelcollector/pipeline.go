@@ -31,6 +31,7 @@ type pipeline struct {
 	disk     *disk // nil without a spool
 	buffers  buffers
 	reporter *reporter
+	metrics  *metrics
 
 	workers atomic.Pointer[[]*shard] // by worker; only ever replaced by a longer one, under grow
 	scope   *scope                   // of the workers' spans
@@ -52,8 +53,11 @@ type pipeline struct {
 }
 
 func newPipeline(client otlptrace.Client, r *resourcepb.Resource, schemaURL string, cfg *Config) (*pipeline, error) {
-	head := newMessage(r, schemaURL).head
-	disk, err := openDisk(cfg, head)
+	m, meter, err := newMetrics(cfg.MeterProvider, client)
+	if err != nil {
+		return nil, err
+	}
+	disk, err := openDisk(cfg, newMessage(r, schemaURL).head, m.disk)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +71,7 @@ func newPipeline(client otlptrace.Client, r *resourcepb.Resource, schemaURL stri
 		receiver: newDestination(time.Now()),
 		disk:     disk,
 		reporter: &reporter{handle: cfg.ErrorHandler},
+		metrics:  m,
 		scope:    ownScope(),
 		scopes:   map[scopeKey]*shard{},
 		replayed: make(chan *batch),
@@ -76,6 +81,9 @@ func newPipeline(client otlptrace.Client, r *resourcepb.Resource, schemaURL stri
 	p.messages.New = func() any { return newMessage(r, schemaURL) }
 	p.workers.Store(&[]*shard{})
 	p.uploads, p.abort = context.WithCancel(context.Background())
+	if err := m.observe(meter, p); err != nil {
+		return nil, errors.Join(err, disk.shut())
+	}
 	p.running.Go(p.dispatch)
 	p.running.Go(func() { p.tick(cfg.FlushInterval) })
 	if disk != nil {
@@ -206,7 +214,7 @@ func (p *pipeline) stop(ctx context.Context) error {
 		return errors.New("otelcollector: shut down: the client does not return from UploadTraces although its context has ended")
 	}
 	left, diskErr := p.leave()
-	stopErr := p.client.Stop(ctx)
+	stopErr := errors.Join(p.client.Stop(ctx), p.metrics.stop())
 	switch lost := p.queue.lost(DroppedShutdown); {
 	case lost > 0 && cause != nil:
 		return fmt.Errorf("otelcollector: shut down: %d spans were not sent: %w", lost, cause)
@@ -245,9 +253,9 @@ func (p *pipeline) leave() (spooled uint64, err error) {
 	for _, b := range p.queue.takeAll() {
 		p.keep(b)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
-	defer cancel()
-	return p.disk.close(ctx)
+	err = p.disk.shut()
+	st := p.disk.spool.Stats()
+	return st.Spans + st.Unread, err
 }
 
 // keep has the spool take a batch, and drops it when it does not.
@@ -285,15 +293,13 @@ func (p *pipeline) quiet() bool {
 }
 
 // accounts reads all counters at one moment, after those of the spool: see Stats.account.
-func (p *pipeline) accounts() Stats {
-	var stored *spool.Stats
+func (p *pipeline) accounts() (s Stats, stored *spool.Stats) {
 	if p.disk != nil {
 		st := p.disk.spool.Stats()
 		stored = &st
 	}
 	p.grow.Lock()
 	defer p.grow.Unlock()
-	var s Stats
 	p.eachLocked(func(sh *shard) { sh.mu.Lock() })
 	defer p.eachLocked(func(sh *shard) { sh.mu.Unlock() })
 	p.queue.mu.Lock()
@@ -311,5 +317,5 @@ func (p *pipeline) accounts() Stats {
 	if stored != nil {
 		s.account(stored, q.handed)
 	}
-	return s
+	return s, stored
 }

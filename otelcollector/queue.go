@@ -55,6 +55,7 @@ type queue struct {
 	spans    int    // waiting, and in the hands of takers, and not in the spool
 	bytes    int    // in memory, in the spool or not
 	came     uint64 // bytes, ever
+	entered  uint64 // spans, ever
 	batches  int    // the same
 	handed   uint64
 	exported uint64
@@ -93,6 +94,7 @@ func (q *queue) put(g group) bool {
 	q.spans += g.spans
 	q.bytes += len(g.data)
 	q.came += uint64(len(g.data))
+	q.entered += uint64(g.spans)
 	var last *batch
 	if n := len(q.waiting); n > 0 {
 		last = q.waiting[n-1]
@@ -286,6 +288,20 @@ func (q *queue) takeAll() []*batch {
 	all := q.waiting
 	q.waiting = nil
 	return all
+}
+
+// usualSpan is the size of a span as long as none has come.
+const usualSpan = 450
+
+// capacity is how many spans fit, at the average size of those that came.
+func (q *queue) capacity() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	size := uint64(usualSpan)
+	if q.entered > 0 {
+		size = max(q.came/q.entered, 1)
+	}
+	return uint64(q.maxBytes) / size
 }
 
 // cameSoFar counts the bytes that were put.

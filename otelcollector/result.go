@@ -36,6 +36,7 @@ type result struct {
 	after    time.Duration // but not before
 	told     bool          // the receiver asked for the pause in after
 	why      DropReason    // when another attempt does not help; "" is DroppedInternal
+	code     string        // of the status, for error.type; "" when there is none
 	err      error
 }
 
@@ -64,6 +65,14 @@ func (r *result) reason() DropReason {
 	return r.why
 }
 
+// errorType is error.type of an upload that was not accepted: the status, or the kind of error when there was none.
+func (r *result) errorType() string {
+	if r.code != "" {
+		return r.code
+	}
+	return typeName(r.err)
+}
+
 // unwelcome reports that what was refused is not this batch but the sender, or that there is nobody to take it: later
 // batches would fare the same.
 func (r *result) unwelcome() bool { return r.why == DroppedAuth || r.why == DroppedConfig }
@@ -71,6 +80,7 @@ func (r *result) unwelcome() bool { return r.why == DroppedAuth || r.why == Drop
 // grpc judges a status that is not OK, by the table of the OTLP specification.
 func (r *result) grpc(s *status.Status) {
 	delay, told := retryDelay(s)
+	r.code = s.Code().String()
 	switch s.Code() {
 	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
 		r.retry, r.after, r.told = true, delay, told

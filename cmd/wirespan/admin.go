@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/http"
@@ -27,10 +27,10 @@ func adminServer(r *readiness, profiles bool, errorLog *log.Logger) *http.Server
 
 func adminHandler(r *readiness, profiles bool) http.Handler {
 	mux := http.NewServeMux()
-	live := probe(func() string { return "" }, "process")
+	live := probe("process", func() string { return "" }, nil)
 	mux.HandleFunc("GET /livez", live)
 	mux.HandleFunc("GET /healthz", live)
-	mux.HandleFunc("GET /readyz", probe(r.why, "accepting"))
+	mux.HandleFunc("GET /readyz", probe("accepting", r.why, r.more))
 	if profiles {
 		mux.Handle("/debug/pprof/", localOnly(pprof.Index))
 		mux.Handle("/debug/pprof/cmdline", localOnly(pprof.Cmdline))
@@ -41,25 +41,30 @@ func adminHandler(r *readiness, profiles bool) http.Handler {
 	return mux
 }
 
-// probe answers 200, or 503 with the reason that why gives. ?verbose names the check, as Kubernetes' own probes do.
-func probe(why func() string, check string) http.HandlerFunc {
+// probe answers 200, or 503 with the reason that why gives. ?verbose names the check, as Kubernetes' own probes do, and adds
+// what more has to say; that may be nil.
+func probe(check string, why func() string, more func() []string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		reason, verbose := why(), r.URL.Query().Has("verbose")
+		mark, verdict := "[+]", "ok"
 		if reason != "" {
 			w.WriteHeader(http.StatusServiceUnavailable)
+			mark, verdict = "[-]", "not ok"
 		}
 		switch {
-		case reason != "" && verbose:
-			fmt.Fprintf(w, "[-] %s: %s\nnot ok\n", check, reason)
-		case reason != "":
-			fmt.Fprintln(w, reason)
 		case verbose:
-			fmt.Fprintf(w, "[+] %s: ok\nok\n", check)
+			fmt.Fprintf(w, "%s %s: %s\n", mark, check, cmp.Or(reason, "ok"))
+			if more != nil {
+				for _, line := range more() {
+					fmt.Fprintln(w, line)
+				}
+			}
+			fmt.Fprintln(w, verdict)
 		default:
-			io.WriteString(w, "ok\n")
+			fmt.Fprintln(w, cmp.Or(reason, "ok"))
 		}
 	}
 }

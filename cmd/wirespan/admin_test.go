@@ -18,7 +18,7 @@ func TestAdmin(t *testing.T) {
 		"/livez?verbose":              {200, `^\[\+\] process: ok\nok\n$`},
 		"/healthz":                    {200, "^ok\n$"},
 		"/readyz":                     {200, "^ok\n$"},
-		"/readyz?verbose":             {200, `^\[\+\] accepting: ok\nok\n$`},
+		"/readyz?verbose":             {200, `^\[\+\] accepting: ok\n\[\+\] traces: not sent\nok\n$`},
 		"/debug/pprof/":               {200, "goroutine"},
 		"/debug/pprof/cmdline":        {200, "."},
 		"/debug/pprof/heap?debug=1":   {200, "heap profile"},

@@ -167,6 +167,7 @@ func (a *app) prepare(s *server, d destination, addr net.Addr, build func(*stage
 		return err
 	}
 	s.telemetry = t
+	s.readiness.describe(t.describe)
 	s.site, err = build(&stage{options: s.options, log: s.log, telemetry: t, addr: addr, draining: s.draining})
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), s.options.flushTimeout)

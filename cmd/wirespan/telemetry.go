@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
@@ -33,7 +34,7 @@ type telemetry struct {
 	sdk     *sdktrace.TracerProvider
 	console *console // nil without --traces console
 
-	hasSpool bool
+	exports, hasSpool bool
 }
 
 // startTelemetry puts the collectors together: that which starts the span first, so that the others know its id.
@@ -72,7 +73,7 @@ func (t *telemetry) startSpans(ctx context.Context, d destination, o *serverOpti
 	if err != nil {
 		return usagef("the OTEL_ variables do not make sense: %v", err)
 	}
-	t.spans, t.hasSpool = spans, d.otlp != nil && o.spool.dir != ""
+	t.spans, t.exports, t.hasSpool = spans, d.otlp != nil, d.otlp != nil && o.spool.dir != ""
 	t.propagator = spans.Propagator()
 	t.sdk = sdktrace.NewTracerProvider(
 		sdktrace.WithSpanProcessor(spans.SpanProcessor()),
@@ -113,8 +114,16 @@ func (t *telemetry) stats() []any {
 	if t.hasSpool {
 		counts = append(counts, "spans_spooled", s.Spooled)
 	}
-	for _, why := range slices.Sorted(maps.Keys(s.Dropped)) {
-		counts = append(counts, "dropped_"+string(why), s.Dropped[why])
+	if lost := losses(&s); len(lost) > 0 {
+		counts = append(counts, "dropped", strings.Join(lost, ", "))
 	}
 	return counts
+}
+
+// losses says how many spans were dropped for each reason.
+func losses(s *otelcollector.Stats) (list []string) {
+	for _, why := range slices.Sorted(maps.Keys(s.Dropped)) {
+		list = append(list, fmt.Sprintf("%s %d", why, s.Dropped[why]))
+	}
+	return list
 }

@@ -1,0 +1,147 @@
+package otelcollector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/wirespan/wirespan/otelcollector/internal/spool"
+)
+
+// metrics are what a pipeline tells a MeterProvider. The counts are read from its accounts when they are collected, all at
+// one moment; the durations are recorded as they come.
+type metrics struct {
+	processor, exporter []attribute.KeyValue // what identifies either
+
+	registration                 metric.Registration
+	uploads, diskWrite, diskSync metric.Float64Histogram
+}
+
+// components numbers the pipelines of this process, for otel.component.name.
+var components atomic.Int64
+
+// component identifies a part of an SDK by its type.
+func component(kind string, number int64) []attribute.KeyValue {
+	return []attribute.KeyValue{
+		attribute.String("otel.component.type", kind),
+		attribute.String("otel.component.name", kind+"/"+strconv.FormatInt(number, 10)),
+	}
+}
+
+// exporterType is otel.component.type of a client: that of the conventions for the official ones.
+func exporterType(c otlptrace.Client) string {
+	switch c.(type) {
+	case *grpcTraces:
+		return "otlp_grpc_span_exporter"
+	case *httpTraces:
+		return "otlp_http_span_exporter"
+	}
+	return typeName(c)
+}
+
+// newMetrics makes the instruments. observe registers what is read.
+func newMetrics(provider metric.MeterProvider, client otlptrace.Client) (*metrics, metric.Meter, error) {
+	meter := provider.Meter(scopeName, metric.WithSchemaURL(schemaURL))
+	number := components.Add(1) - 1
+	m := &metrics{
+		processor: component(scopeName+".Collector", number), // none of the types of the conventions fits
+		exporter:  component(exporterType(client), number),
+	}
+	var errs []error
+	duration := func(name, description string) metric.Float64Histogram {
+		h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description))
+		errs = append(errs, err)
+		return h
+	}
+	m.uploads = duration("otel.sdk.exporter.operation.duration", "How long uploads took.")
+	m.diskWrite = duration("wirespan.spool.write.duration", "How long writes to the spool took.")
+	m.diskSync = duration("wirespan.spool.fsync.duration", "How long the disk took to make the spool durable.")
+	if err := errors.Join(errs...); err != nil {
+		return nil, nil, fmt.Errorf("otelcollector: make metrics: %w", err)
+	}
+	return m, meter, nil
+}
+
+// observe has the accounts of p read from now on.
+func (m *metrics) observe(meter metric.Meter, p *pipeline) error {
+	instruments := make([]metric.Observable, len(readings))
+	var errs []error
+	for i := range readings {
+		var err error
+		instruments[i], err = readings[i].instrument(meter)
+		errs = append(errs, err)
+	}
+	var err error
+	m.registration, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		a := p.audit()
+		for i := range readings {
+			instrument := instruments[i].(metric.Int64Observable)
+			readings[i].read(a, func(n uint64, attributes ...attribute.KeyValue) {
+				o.ObserveInt64(instrument, int64(n), metric.WithAttributes(append(attributes, m.of(readings[i].part)...)...))
+			})
+		}
+		return nil
+	}, instruments...)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return fmt.Errorf("otelcollector: make metrics: %w", err)
+	}
+	return nil
+}
+
+// of returns the attributes that identify a part.
+func (m *metrics) of(p part) []attribute.KeyValue {
+	switch p {
+	case ofProcessor:
+		return m.processor
+	case ofExporter:
+		return m.exporter
+	}
+	return nil
+}
+
+// uploaded records an upload.
+func (m *metrics) uploaded(ctx context.Context, took time.Duration, r *result) {
+	attributes := m.exporter
+	if !r.accepted {
+		attributes = append(attributes[:len(attributes):len(attributes)], attribute.String(keyErrorType.Name(), r.errorType()))
+	}
+	m.uploads.Record(ctx, took.Seconds(), metric.WithAttributes(attributes...))
+}
+
+// disk records what the spool did; it is its Observe.
+func (m *metrics) disk(op spool.Op, took time.Duration, _ error) {
+	switch op {
+	case spool.OpWrite:
+		m.diskWrite.Record(context.Background(), took.Seconds())
+	case spool.OpSync:
+		m.diskSync.Record(context.Background(), took.Seconds())
+	}
+}
+
+// stop ends the reading.
+func (m *metrics) stop() error {
+	return m.registration.Unregister()
+}
+
+// audit is all there is to be read, at one moment.
+type audit struct {
+	Stats
+	receiver Receiver
+	flying   uint64 // spans that are being uploaded
+	capacity uint64 // spans
+	spool    *spool.Stats
+}
+
+func (p *pipeline) audit() *audit {
+	a := &audit{receiver: p.receiver.report(), flying: p.receiver.flyingNow()}
+	a.Stats, a.spool = p.accounts()
+	a.capacity = p.queue.capacity()
+	return a
+}

@@ -1,0 +1,168 @@
+package otelcollector_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/wirespan/wirespan/otelcollector"
+)
+
+// point is a value of a metric by its attributes, those that identify a component left out.
+type points map[string]int64
+
+// collect returns the metrics of all scopes by name. A histogram has its count.
+func collect(t *testing.T, r sdkmetric.Reader) map[string]points {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := r.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]points{}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			p := points{}
+			switch d := m.Data.(type) {
+			case metricdata.Sum[int64]:
+				for _, v := range d.DataPoints {
+					p[label(t, m.Name, v.Attributes)] = v.Value
+				}
+			case metricdata.Gauge[int64]:
+				for _, v := range d.DataPoints {
+					p[label(t, m.Name, v.Attributes)] = v.Value
+				}
+			case metricdata.Histogram[float64]:
+				for _, v := range d.DataPoints {
+					p[label(t, m.Name, v.Attributes)] = int64(v.Count)
+				}
+			}
+			found[m.Name] = p
+		}
+	}
+	return found
+}
+
+// label writes attributes down. What belongs to the SDK has to say which component it is about.
+func label(t *testing.T, name string, set attribute.Set) string {
+	t.Helper()
+	var l []string
+	for i := set.Iter(); i.Next(); {
+		if kv := i.Attribute(); !strings.HasPrefix(string(kv.Key), "otel.component.") {
+			l = append(l, string(kv.Key)+"="+kv.Value.String())
+		}
+	}
+	kind, _ := set.Value("otel.component.type")
+	id, _ := set.Value("otel.component.name")
+	if strings.HasPrefix(name, "otel.sdk.") && (kind.AsString() == "" || !strings.HasPrefix(id.AsString(), kind.AsString()+"/")) {
+		t.Errorf("%s is about the component %q of type %q", name, id.AsString(), kind.AsString())
+	}
+	return strings.Join(l, ",")
+}
+
+func TestMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempt atomic.Int32
+		s := &sink{answer: func(context.Context, int) error {
+			switch attempt.Add(1) {
+			case 1:
+				return status.Error(codes.InvalidArgument, "no")
+			case 2:
+				return nil
+			}
+			return unavailable
+		}}
+		reader := sdkmetric.NewManualReader()
+		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+		cfg := spooling(t, s, spoolDir(t))
+		cfg.MeterProvider = provider
+		c, err := otelcollector.New(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			requests(t, c, 10)
+			time.Sleep(10*time.Second + time.Millisecond) // beside the ticks
+		}
+		requests(t, c, 1)
+		synctest.Wait()
+		got := collect(t, reader)
+		for name, want := range map[string]points{
+			"otel.sdk.processor.span.processed":  {"": 10, "error.type=invalid": 10},
+			"otel.sdk.processor.span.queue.size": {"": 1},
+			"otel.sdk.exporter.span.inflight":    {"": 0},
+			"otel.sdk.exporter.span.exported":    {"": 10, "error.type=rejected": 0, "error.type=invalid": 10},
+			"wirespan.spans.ended":               {"": 31},
+			"wirespan.spans.acked":               {"": 10},
+			"wirespan.spans.recovered":           {"": 0},
+			"wirespan.spans.dropped":             {"wirespan.drop.reason=invalid": 10, "wirespan.drop.reason=rejected": 0},
+			"wirespan.spool.spans":               {"": 10},
+			"wirespan.spool.frames":              {"": 1},
+			"wirespan.spool.segments":            {"": 1},
+			"wirespan.spool.state":               {"wirespan.spool.state=working": 1, "wirespan.spool.state=degraded": 0},
+			"wirespan.spool.corrupt.spans":       {"": 0},
+			"wirespan.spool.write.duration":      {"": 1},
+			"wirespan.receiver.state":            {"wirespan.receiver.state=up": 0, "wirespan.receiver.state=down": 1, "wirespan.receiver.state=throttling": 0, "wirespan.receiver.state=refusing": 0},
+		} {
+			for l, n := range want {
+				if g, ok := got[name][l]; !ok || g != n {
+					t.Errorf("%s{%s} is %d (%t), want %d", name, l, g, ok, n)
+				}
+			}
+			if len(got[name]) != len(want) {
+				t.Errorf("%s is %v, want %v", name, got[name], want)
+			}
+		}
+		if n := got["otel.sdk.processor.span.queue.capacity"][""]; n < 64<<20/2000 || n > 64<<20/100 {
+			t.Errorf("%d spans fit into 64 MiB", n)
+		}
+		durations := got["otel.sdk.exporter.operation.duration"]
+		if durations[""] != 1 || durations["error.type=InvalidArgument"] != 1 || durations["error.type=Unavailable"] < 5 {
+			t.Errorf("uploads: %v", durations)
+		}
+		for _, name := range []string{"wirespan.spool.bytes", "wirespan.spool.oldest_age", "wirespan.queue.bytes", "wirespan.spans.retried", "wirespan.receiver.upload.limit"} {
+			if got[name][""] <= 0 {
+				t.Errorf("%s is %v", name, got[name])
+			}
+		}
+		if err := c.Shutdown(t.Context()); !errors.Is(err, otelcollector.ErrSpooled) {
+			t.Errorf("shut down: %v", err)
+		}
+		if left := collect(t, reader)["wirespan.spans.ended"]; len(left) != 0 {
+			t.Errorf("after the shutdown there is %v", left)
+		}
+		if err := provider.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Without a spool there is nothing to be told of it.
+func TestMetricsWithoutASpool(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	cfg := quiet(t, &sink{})
+	cfg.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	c := newCollector(t, cfg)
+	requests(t, c, 1)
+	if err := c.ForceFlush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := collect(t, reader)
+	for name := range got {
+		if strings.HasPrefix(name, "wirespan.spool.") && len(got[name]) > 0 {
+			t.Errorf("%s is %v", name, got[name])
+		}
+	}
+	if n := got["otel.sdk.exporter.span.exported"][""]; n != 1 {
+		t.Errorf("%d spans were exported", n)
+	}
+}
