@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
+
+	"github.com/wirespan/wirespan/otelcollector"
 )
 
 // candidate is a server that takes part.
@@ -10,6 +13,9 @@ type candidate struct {
 	name   string
 	title  string
 	traced bool // sends its spans to the receiver that the environment names
+
+	environment []string // beside that of the receiver
+	untraced    string   // the name of the same server without tracing, where that is what it is compared with
 
 	// start runs it with an application. Servers with a handler of their own kind have the greeting in it instead, and
 	// take part only where that is what is asked for.
@@ -20,20 +26,34 @@ type candidate struct {
 type server struct {
 	addr  string                      // host:port
 	flush func(context.Context) error // sends all spans; nil when there are none
+	books func() otelcollector.Stats  // what became of the spans; nil when nobody knows
 }
 
 // candidates in the order of the table. All answer the same request in the same words, in the usual way of writing a
 // handler for them, and run as they come: no setting is touched that would make one slower or faster than its users know it.
 var candidates = []candidate{
-	{name: "nethttp", title: "net/http", start: startNetHTTP},
-	{name: "nethttp-otelhttp", title: "net/http + otelhttp, SDK batch processor, 100 % traced", traced: true, start: startOtelHTTP},
-	{name: "fasthttp", title: "fasthttp", start: startFastHTTP},
-	{name: "fasthttp-sdk", title: "fasthttp + one SDK span a request, SDK batch processor, 100 % traced", traced: true, start: startTracedFastHTTP},
-	{name: "hertz", title: "hertz", start: startHertz},
-	{name: "wirespan-handler", title: "Wirespan, http.Handler", start: startWirespan(handlerOutlet, false)},
-	{name: "wirespan-sync", title: "Wirespan, SyncHandler", start: startWirespan(syncOutlet, false)},
-	{name: "wirespan-handler-traced", title: "Wirespan, http.Handler, 100 % traced", traced: true, start: startWirespan(handlerOutlet, true)},
-	{name: "wirespan-sync-traced", title: "Wirespan, SyncHandler, 100 % traced", traced: true, start: startWirespan(syncOutlet, true)},
+	{name: netHTTP, title: "net/http", start: startNetHTTP},
+	{name: netHTTPTraced, title: "net/http + otelhttp, SDK batch processor, 100 % traced", traced: true, start: startOtelHTTP},
+	{name: fastHTTP, title: "fasthttp", start: startFastHTTP},
+	{name: fastHTTPTraced, title: "fasthttp + one SDK span a request, SDK batch processor, 100 % traced", traced: true, start: startTracedFastHTTP},
+	{name: hertzServer, title: "hertz", start: startHertz},
+	{name: untracedHandler, title: "Wirespan, http.Handler", start: startWirespan(handlerOutlet, false)},
+	{name: untracedSync, title: "Wirespan, SyncHandler", start: startWirespan(syncOutlet, false)},
+	{name: tracedHandler, title: "Wirespan, http.Handler, 100 % traced", traced: true, start: startWirespan(handlerOutlet, true)},
+	{name: tracedSync, title: "Wirespan, SyncHandler, 100 % traced", traced: true, start: startWirespan(syncOutlet, true)},
+	{name: tenthHandler, title: "Wirespan, http.Handler, 10 % sampled", traced: true, environment: tenth, untraced: untracedHandler, start: startWirespan(handlerOutlet, true)},
+	{name: neverHandler, title: "Wirespan, http.Handler, never sampled", traced: true, environment: never, untraced: untracedHandler, start: startWirespan(handlerOutlet, true)},
+	{name: tenthSync, title: "Wirespan, SyncHandler, 10 % sampled", traced: true, environment: tenth, untraced: untracedSync, start: startWirespan(syncOutlet, true)},
+	{name: neverSync, title: "Wirespan, SyncHandler, never sampled", traced: true, environment: never, untraced: untracedSync, start: startWirespan(syncOutlet, true)},
+}
+
+// candidateNamed returns nil when there is none.
+func candidateNamed(name string) *candidate {
+	i := slices.IndexFunc(candidates, func(c candidate) bool { return c.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &candidates[i]
 }
 
 // The servers that the goals are about, and those that they are compared with.
@@ -41,8 +61,14 @@ const (
 	netHTTP         = "nethttp"
 	netHTTPTraced   = "nethttp-otelhttp"
 	fastHTTP        = "fasthttp"
+	fastHTTPTraced  = "fasthttp-sdk"
 	hertzServer     = "hertz"
 	untracedHandler = "wirespan-handler"
+	untracedSync    = "wirespan-sync"
 	tracedHandler   = "wirespan-handler-traced"
 	tracedSync      = "wirespan-sync-traced"
+	tenthHandler    = "wirespan-handler-10pct"
+	tenthSync       = "wirespan-sync-10pct"
+	neverHandler    = "wirespan-handler-never"
+	neverSync       = "wirespan-sync-never"
 )

@@ -57,23 +57,29 @@ type account struct {
 	User    time.Duration `json:"user"`
 	System  time.Duration `json:"system"`
 	Mallocs uint64        `json:"mallocs"`
+	Made    uint64        `json:"made"` // spans, by the server's own books; 0 when it keeps none
 }
 
 func (a account) minus(b account) account {
-	return account{a.Served - b.Served, a.User - b.User, a.System - b.System, a.Mallocs - b.Mallocs}
+	return account{a.Served - b.Served, a.User - b.User, a.System - b.System, a.Mallocs - b.Mallocs, a.Made - b.Made}
 }
 
-func ownAccount() (account, error) {
+// account returns that of this process, which is the server.
+func (s *server) account() (account, error) {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		return account{}, err
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	return account{
+	a := account{
 		Served: served.Load(), Mallocs: memory.Mallocs,
 		User: time.Duration(usage.Utime.Nano()), System: time.Duration(usage.Stime.Nano()),
-	}, nil
+	}
+	if s.books != nil {
+		a.Made = s.books().Made
+	}
+	return a, nil
 }
 
 // runServer is a process that is one of the candidates in one of the scenarios, in the workspace with the given directory.
@@ -81,19 +87,19 @@ func runServer(ctx context.Context, args []string, questions io.Reader, answers 
 	if len(args) != 3 {
 		return fmt.Errorf("%q is not a server, a scenario and a directory", args)
 	}
-	c := slices.IndexFunc(candidates, func(c candidate) bool { return c.name == args[0] })
+	c := candidateNamed(args[0])
 	s := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == args[1] })
-	if c < 0 || s < 0 {
+	if c == nil || s < 0 {
 		return fmt.Errorf("there is no server %q or no scenario %q", args[0], args[1])
 	}
-	running, err := candidates[c].start(ctx, scenarios[s].handler(args[2]))
+	running, err := c.start(ctx, scenarios[s].handler(args[2]))
 	if err != nil {
 		return err
 	}
 	return answer(questions, answers, running.addr, func(question string) (any, error) {
 		switch question {
 		case askAccount:
-			return ownAccount()
+			return running.account()
 		case askMemory:
 			return ownMemory()
 		case askFlush:

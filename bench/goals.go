@@ -19,6 +19,12 @@ var goals = []goal{
 	{"CPU per request, 100 % traced SyncHandler : fasthttp untraced", ratio(cpu, hellos, tracedSync, fastHTTP), atMost(0.95)},
 	{"user CPU per request that 100 % tracing adds, us", difference(user, hellos, tracedHandler, untracedHandler), atMost(1)},
 	{"allocations per request that 100 % tracing adds", difference(allocations, hellos, tracedHandler, untracedHandler), none},
+	{"requests/s, 10 % sampled http.Handler : no tracing", paired(toRate, sampling, tenthHandler, untracedHandler), atLeast(0.97)},
+	{"requests/s, 10 % sampled SyncHandler : no tracing", paired(toRate, sampling, tenthSync, untracedSync), atLeast(0.97)},
+	{"CPU that an unsampled request of http.Handler adds, us", paired(addedCPU, sampling, neverHandler, untracedHandler), atMost(0.3)},
+	{"CPU that an unsampled request of SyncHandler adds, us", paired(addedCPU, sampling, neverSync, untracedSync), atMost(0.3)},
+	{"spans lost, receiver 20 ms away", alone(missing, far20ms, tracedHandler), nothing},
+	{"spans lost, receiver 50 ms away", alone(missing, far50ms, tracedHandler), nothing},
 	{"memory per idle connection, KiB", alone(memory, idleMemory, untracedHandler), atMost(1)},
 	{"all handlers block 5 ms, requests/s : net/http", ratio(rate, allBlock, untracedHandler, netHTTP), atLeast(0.97)},
 	{"all handlers block 5 ms, p99 : net/http", ratio(p99, allBlock, untracedHandler, netHTTP), atMost(1.2)},
@@ -43,6 +49,8 @@ func p50(r *row) float64         { return micros(r.p50) }
 func p99(r *row) float64         { return micros(r.p99) }
 func memory(r *row) float64      { return r.memory / kibibyte }
 
+func missing(r *row) float64 { return float64(r.missing()) }
+
 // quantity finds out of a report what a goal is about; false when that was not measured.
 type quantity func(*report) (float64, bool)
 
@@ -55,12 +63,20 @@ func difference(f figure, scenario, with, without string) quantity {
 }
 
 func compare(f figure, scenario, ours, theirs string, by func(a, b float64) float64) quantity {
+	return both(scenario, ours, theirs, func(a, b *row) float64 { return by(f(a), f(b)) })
+}
+
+func paired(by func(a, b sample) float64, scenario, ours, theirs string) quantity {
+	return both(scenario, ours, theirs, func(a, b *row) float64 { return pairs(a, b, by) })
+}
+
+func both(scenario, ours, theirs string, by func(a, b *row) float64) quantity {
 	return func(p *report) (float64, bool) {
 		a, b := p.row(scenario, ours), p.row(scenario, theirs)
 		if a == nil || b == nil {
 			return 0, false
 		}
-		return by(f(a), f(b)), true
+		return by(a, b), true
 	}
 }
 
@@ -86,6 +102,9 @@ func atLeast(limit float64) bound { return bound{least: true, limit: limit, deci
 
 // none is no thing a request. A tenth of that is not in the request: the runtime, new connections, uploads of batches.
 var none = bound{decimals: 1}
+
+// nothing is no span, not even one.
+var nothing = bound{}
 
 // print rounds to the decimals of the bound.
 func (b bound) print(f float64) string { return strconv.FormatFloat(f, 'f', b.decimals, 64) }

@@ -32,7 +32,9 @@ type options struct {
 	warmUp      time.Duration
 	connections int
 	idle, crowd int
+	turns       int
 	delay       time.Duration
+	far         time.Duration
 	only        string
 	scenario    string
 	out         string
@@ -89,6 +91,8 @@ func parse(args []string, stderr io.Writer) (*options, []result, error) {
 	fs.IntVar(&o.idle, "idle", 15_000, "idle connections whose memory is measured")
 	fs.IntVar(&o.crowd, "crowd", 10_000, "connections of which 1 % are active at a time")
 	fs.DurationVar(&o.delay, "receiver-delay", 0, "how long the receiver of spans waits before it answers, like one that is far away")
+	fs.IntVar(&o.turns, "turns", 4, "how often each server is measured in each round where differences are small")
+	fs.DurationVar(&o.far, "far", 10*time.Second, "how long each time where the receiver of spans is far away, in whole seconds")
 	fs.StringVar(&o.only, "only", "", "measure only the servers whose names contain one of these, with commas between them")
 	fs.StringVar(&o.scenario, "scenario", "", "measure only the scenarios whose names contain one of these, with commas between them")
 	fs.StringVar(&o.out, "out", "", "the file that the tables are written to (default "+resultsFile+", or none with -only or -scenario)")
@@ -107,8 +111,8 @@ func parse(args []string, stderr io.Writer) (*options, []result, error) {
 
 // check says what makes a run with these settings impossible.
 func (o *options) check(chosen []result) error {
-	if o.rounds < 1 || o.duration < time.Second || o.duration%time.Second != 0 || o.warmUp < 0 || o.warmUp%time.Second != 0 {
-		return errors.New("-rounds and -duration begin at 1, -warm-up at 0, and wrk counts in whole seconds")
+	if o.rounds < 1 || o.turns < 1 || !isForWrk(o.duration, 1) || !isForWrk(o.far, 1) || !isForWrk(o.warmUp, 0) {
+		return errors.New("-rounds, -turns, -duration and -far begin at 1, -warm-up at 0, and wrk counts in whole seconds")
 	}
 	if o.connections < wrkThreads || o.idle < 1 || o.crowd < 1 {
 		return fmt.Errorf("-connections begins at %d, one for each of wrk's threads, -idle and -crowd at 1", wrkThreads)
@@ -121,6 +125,10 @@ func (o *options) check(chosen []result) error {
 		return room(max(o.idle, o.crowd))
 	}
 	return nil
+}
+
+func isForWrk(d time.Duration, least int) bool {
+	return d >= time.Duration(least)*time.Second && d%time.Second == 0
 }
 
 // list returns names with commas between them.

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -23,8 +25,14 @@ type sample struct {
 
 	// Of the whole life of the server, warm-up included:
 	requests uint64
+	made     uint64 // spans, by the server's own books; 0 when it keeps none
 	received received
 	trouble  string // of the last upload, in words
+}
+
+// perRequest is a time that was used up, for each request.
+func (s *sample) perRequest(of func(account) time.Duration) time.Duration {
+	return of(s.used) / time.Duration(max(s.used.Served, 1))
 }
 
 // result is all that was found out about one server in one scenario.
@@ -34,20 +42,34 @@ type result struct {
 	samples  []sample
 }
 
-// measureAll takes the samples, round by round.
+// measureAll takes the samples, round by round, and scenario by scenario in each.
 func measureAll(ctx context.Context, o *options, results []result, progress io.Writer) error {
 	for round := range o.rounds {
-		for i := range results {
-			r := &results[i]
-			s, err := measure(ctx, o, r)
-			if err != nil {
-				return fmt.Errorf("measure %s of %s: %w", r.scenario.name, r.server.name, err)
+		for rest := results; len(rest) > 0; {
+			n := sameScenario(rest)
+			for range rest[0].scenario.turns(o) {
+				for i := range rest[:n] {
+					s, err := measure(ctx, o, &rest[i])
+					if err != nil {
+						return fmt.Errorf("measure %s of %s: %w", rest[i].scenario.name, rest[i].server.name, err)
+					}
+					fmt.Fprintf(progress, "round %d of %d  %-13s %-24s %s\n", round+1, o.rounds, rest[i].scenario.name, rest[i].server.name, s.summary())
+					rest[i].samples = append(rest[i].samples, s)
+				}
 			}
-			fmt.Fprintf(progress, "round %d of %d  %-13s %-24s %s\n", round+1, o.rounds, r.scenario.name, r.server.name, s.summary())
-			r.samples = append(r.samples, s)
+			rest = rest[n:]
 		}
 	}
 	return nil
+}
+
+// sameScenario returns how many of the first results are of one scenario.
+func sameScenario(results []result) int {
+	n := slices.IndexFunc(results, func(r result) bool { return r.scenario.name != results[0].scenario.name })
+	if n < 0 {
+		return len(results)
+	}
+	return n
 }
 
 // summary is a few words for whoever waits.
@@ -63,16 +85,12 @@ func measure(ctx context.Context, o *options, r *result) (s sample, err error) {
 	var environment []string
 	var receiver *process
 	if r.server.traced {
-		receiver, err = start(ctx, nil, roleReceiver, "-delay", o.delay.String())
+		receiver, err = start(ctx, nil, roleReceiver, "-delay", cmp.Or(r.scenario.distance, o.delay).String())
 		if err != nil {
 			return s, err
 		}
 		defer func() { err = errors.Join(err, receiver.stop()) }()
-		environment = []string{
-			"OTEL_SERVICE_NAME=bench",
-			"OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
-			"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + receiver.addr,
-		}
+		environment = append(exportTo(receiver.addr), r.server.environment...)
 	}
 	server, err := start(ctx, environment, roleServer, r.server.name, r.scenario.name, o.dir)
 	if err != nil {
@@ -87,6 +105,11 @@ func measure(ctx context.Context, o *options, r *result) (s sample, err error) {
 		err = receiver.ask(askAccount, &s.received)
 	}
 	return s, err
+}
+
+// exportTo is the environment of a server whose spans go to a receiver.
+func exportTo(addr string) []string {
+	return []string{"OTEL_SERVICE_NAME=bench", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_ENDPOINT=http://" + addr}
 }
 
 // underLoad finds out what a server uses up while it is under a load of the scenario's kind.
@@ -112,7 +135,7 @@ func underLoad(ctx context.Context, o *options, server *process, put func(time.D
 	if err := server.ask(askAccount, &after); err != nil {
 		return s, err
 	}
-	s.used, s.requests = after.minus(before), after.Served
+	s.used, s.requests, s.made = after.minus(before), after.Served, after.Made
 	return s, nil
 }
 

@@ -7,6 +7,17 @@ import (
 	"time"
 )
 
+// section is a part of the page with a table of its own.
+type section int
+
+const (
+	otherLoads section = iota
+	theGreeting
+	sampledFew
+	farReceivers
+	idleConnections
+)
+
 // report is the page that the results become.
 type report struct {
 	args      []string
@@ -30,6 +41,11 @@ func (p *report) row(scenario, server string) *row {
 		return nil
 	}
 	return &p.rows[i]
+}
+
+// of returns the rows of a section.
+func (p *report) of(s section) []row {
+	return slices.DeleteFunc(slices.Clone(p.rows), func(r row) bool { return r.scenario.section != s })
 }
 
 // command is what measures the same again.
@@ -60,6 +76,8 @@ func (p *report) markdown() string {
 	var b strings.Builder
 	p.introduction(&b)
 	p.section(&b, "The greeting", p.aboutGreeting(), p.greetings())
+	p.section(&b, "Sampling", p.aboutSampling(), p.sampling())
+	p.section(&b, "A receiver that is far away", p.aboutFar(), p.far())
 	p.section(&b, "Other loads", p.aboutLoads(), p.loads())
 	p.section(&b, "Idle connections", p.aboutIdle(), p.idle())
 	p.section(&b, "Goals", aboutGoals, p.goals())
@@ -109,14 +127,11 @@ func (p *report) greetings() table {
 		"server", "CPU us/request: user", "system", "total", "to net/http", "requests/s", "p50 us", "p99 us",
 		"allocations/request", "spans received", "lost",
 	}}
-	for _, r := range p.rows {
-		if r.scenario.name != hellos {
-			continue
-		}
+	for _, r := range p.of(theGreeting) {
 		received, lost := "-", "-"
 		if r.server.traced {
 			received = fmt.Sprint(r.spans)
-			lost = fmt.Sprintf("%d (%.1f %%)", r.lost(), 100*float64(r.lost())/float64(max(r.requests, 1)))
+			lost = share(r.lost(), r.requests)
 		}
 		t.add(r.server.title, decimals(micros(r.user)), decimals(micros(r.system)), decimals(micros(r.cpu())), p.toNetHTTP(&r),
 			whole(r.perSecond), whole(micros(r.p50)), whole(micros(r.p99)), decimals(r.allocations), received, lost)
@@ -133,10 +148,7 @@ are active at a time, each in its turn; a small load generator in a process of i
 
 func (p *report) loads() table {
 	t := table{texts: 2, head: []string{"load", "server", "requests/s", "CPU us/request", "to net/http", "p50 us", "p99 us"}}
-	for _, r := range p.rows {
-		if r.scenario.name == hellos || r.scenario.name == idleMemory {
-			continue
-		}
+	for _, r := range p.of(otherLoads) {
 		t.add(r.scenario.title, r.server.title, whole(r.perSecond), decimals(micros(r.cpu())), p.toNetHTTP(&r),
 			whole(micros(r.p50)), whole(micros(r.p99)))
 	}
@@ -151,10 +163,8 @@ garbage collection before and after. What the kernel holds for their sockets is 
 
 func (p *report) idle() table {
 	t := table{texts: 1, head: []string{"server", "bytes/connection"}}
-	for _, r := range p.rows {
-		if r.scenario.name == idleMemory {
-			t.add(r.server.title, whole(r.memory))
-		}
+	for _, r := range p.of(idleConnections) {
+		t.add(r.server.title, whole(r.memory))
 	}
 	return t
 }
@@ -183,3 +193,8 @@ func (p *report) goals() table {
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 func decimals(f float64) string      { return fmt.Sprintf("%.2f", f) }
 func whole(f float64) string         { return fmt.Sprintf("%.0f", f) }
+
+// share is a number with what part of all it is.
+func share(n, all uint64) string {
+	return fmt.Sprintf("%d (%.1f %%)", n, 100*float64(n)/float64(max(all, 1)))
+}

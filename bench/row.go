@@ -15,8 +15,9 @@ type row struct {
 	memory       float64 // bytes an idle connection
 
 	// Over all rounds.
-	requests, spans uint64
-	troubles        []string
+	requests, spans    uint64 // spans of requests alone
+	expected, received uint64 // spans of any kind
+	troubles           []string
 }
 
 func (r *row) cpu() time.Duration { return r.user + r.system }
@@ -24,9 +25,12 @@ func (r *row) cpu() time.Duration { return r.user + r.system }
 // lost may not be below zero: a server that sends a span twice has not lost it.
 func (r *row) lost() uint64 { return r.requests - min(r.requests, r.spans) }
 
+// missing is like lost, of spans of any kind.
+func (r *row) missing() uint64 { return r.expected - min(r.expected, r.received) }
+
 func newRow(r result) row {
 	perRequest := func(of func(account) time.Duration) time.Duration {
-		return median(r.samples, func(s sample) time.Duration { return of(s.used) / time.Duration(max(s.used.Served, 1)) })
+		return median(r.samples, func(s sample) time.Duration { return s.perRequest(of) })
 	}
 	w := row{
 		result:      r,
@@ -41,6 +45,8 @@ func newRow(r result) row {
 	for _, s := range r.samples {
 		w.requests += s.requests
 		w.spans += s.received.ServerSpans
+		w.expected += max(s.requests, s.made)
+		w.received += s.received.Spans
 		if s.trouble != "" && !slices.Contains(w.troubles, s.trouble) {
 			w.troubles = append(w.troubles, s.trouble)
 		}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // scenario is something that servers are put through.
@@ -14,12 +15,23 @@ type scenario struct {
 
 	// application returns what the servers do, given the workspace's directory; nil is the greeting, which every server knows.
 	application func(dir string) http.Handler
-	// servers names those that take part; nil is all of them.
+	// servers names those that take part, in the order in which they take turns.
 	servers []string
+	// distance is how long the receiver of the spans takes to answer; 0 is what the flag says.
+	distance time.Duration
+	// section is the one of the report that tells of it.
+	section section
+	// small says that what it looks for is smaller than what one measurement differs from the next.
+	small bool
 	// measure is what is done to a server that has just been started.
 	measure func(context.Context, *options, *process) (sample, error)
 	// crowded says that it needs more descriptors than a process may have.
 	crowded bool
+}
+
+// greeters are the servers of the main table.
+var greeters = []string{
+	netHTTP, netHTTPTraced, fastHTTP, fastHTTPTraced, hertzServer, untracedHandler, untracedSync, tracedHandler, tracedSync,
 }
 
 // handlers are the servers that are compared where the question is what becomes of an http.Handler.
@@ -28,9 +40,18 @@ var handlers = []string{netHTTP, untracedHandler}
 // keepers are the servers that are compared by what they keep for a connection.
 var keepers = []string{netHTTP, fastHTTP, hertzServer, untracedHandler, tracedHandler}
 
+// samplers are the servers that are compared by what they do for requests whose spans nobody wants.
+var samplers = []string{untracedHandler, tenthHandler, neverHandler, untracedSync, tenthSync, neverSync}
+
+// senders are the servers that are compared by what becomes of their spans.
+var senders = []string{netHTTPTraced, tracedHandler}
+
 // The scenarios by the names that the goals have for them.
 const (
 	hellos        = "hello"
+	sampling      = "sampling"
+	far20ms       = "far-20ms"
+	far50ms       = "far-50ms"
 	idleMemory    = "idle"
 	allBlock      = "blocking"
 	besideSlow    = "beside-slow"
@@ -44,8 +65,11 @@ const (
 
 // scenarios in the order of the report.
 var scenarios = []scenario{
-	{name: hellos, title: "the greeting", measure: withWrk(wrk{})},
-	{name: idleMemory, title: "idle connections", servers: keepers, measure: idle, crowded: true},
+	{name: hellos, title: "the greeting", servers: greeters, section: theGreeting, measure: withWrk(wrk{})},
+	{name: sampling, title: "sampling", servers: samplers, section: sampledFew, small: true, measure: withWrk(wrk{})},
+	{name: far20ms, title: "20 ms away", servers: senders, distance: 20 * time.Millisecond, section: farReceivers, measure: far},
+	{name: far50ms, title: "50 ms away", servers: senders, distance: 50 * time.Millisecond, section: farReceivers, measure: far},
+	{name: idleMemory, title: "idle connections", servers: keepers, section: idleConnections, measure: idle, crowded: true},
 	{name: allBlock, title: "all handlers block 5 ms", servers: handlers, application: blocking, measure: withWrk(wrk{})},
 	{name: besideSlow, title: "16 fast connections beside 32 that block 5 ms", servers: handlers, application: mixed, measure: beside},
 	{name: pipelined, title: "pipelining, 16 deep", servers: handlers, measure: withWrk(wrk{script: pipelineScript})},
@@ -56,8 +80,12 @@ var scenarios = []scenario{
 	{name: staticFiles1M, title: "http.FileServer, a file of 1 MiB", servers: handlers, application: files, measure: withWrk(wrk{path: "/" + staticFile})},
 }
 
-func (s *scenario) has(c candidate) bool {
-	return s.servers == nil || slices.Contains(s.servers, c.name)
+// turns is how often each server is measured in a round.
+func (s *scenario) turns(o *options) int {
+	if s.small {
+		return o.turns
+	}
+	return 1
 }
 
 // handler returns the application as an http.Handler.
@@ -72,9 +100,9 @@ func (s *scenario) handler(dir string) http.Handler {
 func plan(o *options) []result {
 	var chosen []result
 	for _, s := range scenarios {
-		for _, c := range candidates {
-			if s.has(c) && names(s.name, o.scenario) && names(c.name, o.only) {
-				chosen = append(chosen, result{scenario: s, server: c})
+		for _, name := range s.servers {
+			if names(s.name, o.scenario) && names(name, o.only) {
+				chosen = append(chosen, result{scenario: s, server: *candidateNamed(name)})
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func startWirespan(set outlet, traced bool) func(context.Context, http.Handler) 
 				return nil, err
 			}
 			s.Collector = collector
-			running.flush = collector.ForceFlush
+			running.flush, running.books = collector.ForceFlush, collector.Stats
 		}
 		l, err := s.Listen()
 		if err != nil {
