@@ -17,9 +17,9 @@ type candidate struct {
 	environment []string // beside that of the receiver
 	untraced    string   // the name of the same server without tracing, where that is what it is compared with
 
-	// start runs it with an application. Servers with a handler of their own kind have the greeting in it instead, and
+	// start runs it with an application, in a workspace. Servers with a handler of their own kind have the greeting in it instead, and
 	// take part only where that is what is asked for.
-	start func(context.Context, http.Handler) (*server, error)
+	start func(_ context.Context, _ http.Handler, dir string) (*server, error)
 }
 
 // server is a candidate that runs.
@@ -37,14 +37,15 @@ var candidates = []candidate{
 	{name: fastHTTP, title: "fasthttp", start: startFastHTTP},
 	{name: fastHTTPTraced, title: "fasthttp + one SDK span a request, SDK batch processor, 100 % traced", traced: true, start: startTracedFastHTTP},
 	{name: hertzServer, title: "hertz", start: startHertz},
-	{name: untracedHandler, title: "Wirespan, http.Handler", start: startWirespan(handlerOutlet, false)},
-	{name: untracedSync, title: "Wirespan, SyncHandler", start: startWirespan(syncOutlet, false)},
-	{name: tracedHandler, title: "Wirespan, http.Handler, 100 % traced", traced: true, start: startWirespan(handlerOutlet, true)},
-	{name: tracedSync, title: "Wirespan, SyncHandler, 100 % traced", traced: true, start: startWirespan(syncOutlet, true)},
-	{name: tenthHandler, title: "Wirespan, http.Handler, 10 % sampled", traced: true, environment: tenth, untraced: untracedHandler, start: startWirespan(handlerOutlet, true)},
-	{name: neverHandler, title: "Wirespan, http.Handler, never sampled", traced: true, environment: never, untraced: untracedHandler, start: startWirespan(handlerOutlet, true)},
-	{name: tenthSync, title: "Wirespan, SyncHandler, 10 % sampled", traced: true, environment: tenth, untraced: untracedSync, start: startWirespan(syncOutlet, true)},
-	{name: neverSync, title: "Wirespan, SyncHandler, never sampled", traced: true, environment: never, untraced: untracedSync, start: startWirespan(syncOutlet, true)},
+	{name: untracedHandler, title: "Wirespan, http.Handler", start: startWirespan(handlerOutlet, nil)},
+	{name: untracedSync, title: "Wirespan, SyncHandler", start: startWirespan(syncOutlet, nil)},
+	{name: tracedHandler, title: "Wirespan, http.Handler, 100 % traced", traced: true, start: startWirespan(handlerOutlet, inMemory)},
+	{name: tracedSync, title: "Wirespan, SyncHandler, 100 % traced", traced: true, start: startWirespan(syncOutlet, inMemory)},
+	{name: tenthHandler, title: "Wirespan, http.Handler, 10 % sampled", traced: true, environment: tenth, untraced: untracedHandler, start: startWirespan(handlerOutlet, inMemory)},
+	{name: neverHandler, title: "Wirespan, http.Handler, never sampled", traced: true, environment: never, untraced: untracedHandler, start: startWirespan(handlerOutlet, inMemory)},
+	{name: tenthSync, title: "Wirespan, SyncHandler, 10 % sampled", traced: true, environment: tenth, untraced: untracedSync, start: startWirespan(syncOutlet, inMemory)},
+	{name: neverSync, title: "Wirespan, SyncHandler, never sampled", traced: true, environment: never, untraced: untracedSync, start: startWirespan(syncOutlet, inMemory)},
+	{name: spoolingHandler, title: "Wirespan, http.Handler, 100 % traced, spool", traced: true, start: startWirespan(handlerOutlet, withSpool)},
 }
 
 // candidateNamed returns nil when there is none.
@@ -71,4 +72,5 @@ const (
 	tenthSync       = "wirespan-sync-10pct"
 	neverHandler    = "wirespan-handler-never"
 	neverSync       = "wirespan-sync-never"
+	spoolingHandler = "wirespan-handler-spool"
 )

@@ -17,12 +17,13 @@ const (
 	roleServer   = "serve"
 	roleReceiver = "receive"
 	roleCrowd    = "crowd"
+	roleSteady   = "steady"
 )
 
 // role is what a process does that was started to do it. It reads questions, a line each, until there are no more.
 type role func(ctx context.Context, args []string, questions io.Reader, answers io.Writer) error
 
-var roles = map[string]role{roleServer: runServer, roleReceiver: runReceiver, roleCrowd: runCrowd}
+var roles = map[string]role{roleServer: runServer, roleReceiver: runReceiver, roleCrowd: runCrowd, roleSteady: runSteady}
 
 // reply is a line that a child writes: an answer, or why there is none.
 type reply struct {
@@ -43,7 +44,13 @@ const (
 	askAccount = "account"
 	askFlush   = "flush"
 	askMemory  = "memory"
+	askBooks   = "books"
 	askTurns   = "turns" // and for how long
+	askLap     = "lap"
+	askLast    = "last"
+	askAway    = "away"
+	askBack    = "back"
+	askArrived = "arrived"
 )
 
 const loopback = "127.0.0.1:0"
@@ -92,7 +99,7 @@ func runServer(ctx context.Context, args []string, questions io.Reader, answers 
 	if c == nil || s < 0 {
 		return fmt.Errorf("there is no server %q or no scenario %q", args[0], args[1])
 	}
-	running, err := c.start(ctx, scenarios[s].handler(args[2]))
+	running, err := c.start(ctx, scenarios[s].handler(args[2]), args[2])
 	if err != nil {
 		return err
 	}
@@ -100,6 +107,8 @@ func runServer(ctx context.Context, args []string, questions io.Reader, answers 
 		switch question {
 		case askAccount:
 			return running.account()
+		case askBooks:
+			return running.ownBooks()
 		case askMemory:
 			return ownMemory()
 		case askFlush:

@@ -10,12 +10,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-func startFastHTTP(context.Context, http.Handler) (*server, error) {
+func startFastHTTP(context.Context, http.Handler, string) (*server, error) {
 	return serveFastHTTP(helloFastHTTP)
 }
 
 // startTracedFastHTTP has what its users write when they want traces: a middleware that makes one span a request.
-func startTracedFastHTTP(ctx context.Context, _ http.Handler) (*server, error) {
+func startTracedFastHTTP(ctx context.Context, _ http.Handler, _ string) (*server, error) {
 	provider, err := newProvider(ctx)
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 )
 
 // startHertz leaves out what hertz logs of its start and of connections that end.
-func startHertz(context.Context, http.Handler) (*server, error) {
+func startHertz(context.Context, http.Handler, string) (*server, error) {
 	l, err := net.Listen("tcp", loopback)
 	if err != nil {
 		return nil, err

@@ -49,14 +49,15 @@ func ownMemory() (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the resident memory: %w", err)
 	}
-	return parseResident(text)
+	return parseMemory(text, "Rss")
 }
 
-// parseResident reads the sum over all mappings, which is exact where the counters of /proc/self/statm lag behind.
-func parseResident(rollup []byte) (uint64, error) {
-	for line := range bytes.Lines(rollup) {
+// parseMemory reads a line of those of /proc, in bytes. smaps_rollup has the sum over all mappings, which is exact where the
+// counters of statm lag behind.
+func parseMemory(text []byte, name string) (uint64, error) {
+	for line := range bytes.Lines(text) {
 		var kilobytes uint64
-		if _, err := fmt.Sscanf(string(line), "Rss: %d kB", &kilobytes); err == nil {
+		if _, err := fmt.Sscanf(string(line), name+": %d kB", &kilobytes); err == nil {
 			return kilobytes * kibibyte, nil
 		}
 	}

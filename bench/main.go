@@ -34,7 +34,7 @@ type options struct {
 	idle, crowd int
 	turns       int
 	delay       time.Duration
-	far         time.Duration
+	far, outage time.Duration
 	only        string
 	scenario    string
 	out         string
@@ -93,6 +93,7 @@ func parse(args []string, stderr io.Writer) (*options, []result, error) {
 	fs.DurationVar(&o.delay, "receiver-delay", 0, "how long the receiver of spans waits before it answers, like one that is far away")
 	fs.IntVar(&o.turns, "turns", 4, "how often each server is measured in each round where differences are small")
 	fs.DurationVar(&o.far, "far", 10*time.Second, "how long each time where the receiver of spans is far away, in whole seconds")
+	fs.DurationVar(&o.outage, "outage", time.Minute, "how long the receiver of spans is away; before and after, it is there for a sixth of that or more")
 	fs.StringVar(&o.only, "only", "", "measure only the servers whose names contain one of these, with commas between them")
 	fs.StringVar(&o.scenario, "scenario", "", "measure only the scenarios whose names contain one of these, with commas between them")
 	fs.StringVar(&o.out, "out", "", "the file that the tables are written to (default "+resultsFile+", or none with -only or -scenario)")
@@ -113,6 +114,9 @@ func parse(args []string, stderr io.Writer) (*options, []result, error) {
 func (o *options) check(chosen []result) error {
 	if o.rounds < 1 || o.turns < 1 || !isForWrk(o.duration, 1) || !isForWrk(o.far, 1) || !isForWrk(o.warmUp, 0) {
 		return errors.New("-rounds, -turns, -duration and -far begin at 1, -warm-up at 0, and wrk counts in whole seconds")
+	}
+	if o.outage < time.Second {
+		return errors.New("-outage begins at 1s: what is not sent within a second is no outage")
 	}
 	if o.connections < wrkThreads || o.idle < 1 || o.crowd < 1 {
 		return fmt.Errorf("-connections begins at %d, one for each of wrk's threads, -idle and -crowd at 1", wrkThreads)

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 }
 
 // brief are the settings of a run that only shows that everything works.
-var brief = []string{"-rounds", "1", "-duration", "1s", "-warm-up", "0s", "-connections", "8", "-idle", "200", "-crowd", "200", "-turns", "1", "-far", "1s"}
+var brief = []string{"-rounds", "1", "-duration", "1s", "-warm-up", "0s", "-connections", "8", "-idle", "200", "-crowd", "200", "-turns", "1", "-far", "1s", "-outage", "1s"}
 
 // TestBriefRunOfEveryScenario runs two scenarios at a time on two processors: what they measure is of no use here.
 func TestBriefRunOfEveryScenario(t *testing.T) {
@@ -51,7 +51,7 @@ func TestBriefRunOfEveryScenario(t *testing.T) {
 func TestFlagsThatMakeNoSense(t *testing.T) {
 	for _, args := range []string{
 		"-only apache", "-scenario teapot", "-only hertz -scenario upload", "-rounds 0", "-duration 1500ms", "-warm-up -1s", "-rounds x",
-		"-connections 1", "-turns 0", "-far 0s", "-far 1500ms", "-idle 0", "-crowd 0", "-idle 1000000000", "now",
+		"-connections 1", "-turns 0", "-far 0s", "-outage 0s", "-far 1500ms", "-idle 0", "-crowd 0", "-idle 1000000000", "now",
 	} {
 		if _, _, err := parse(strings.Fields(args), io.Discard); err == nil {
 			t.Errorf("%s was taken", args)

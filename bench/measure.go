@@ -28,6 +28,7 @@ type sample struct {
 	made     uint64 // spans, by the server's own books; 0 when it keeps none
 	received received
 	trouble  string // of the last upload, in words
+	outage   outage
 }
 
 // perRequest is a time that was used up, for each request.
@@ -47,7 +48,7 @@ func measureAll(ctx context.Context, o *options, results []result, progress io.W
 	for round := range o.rounds {
 		for rest := results; len(rest) > 0; {
 			n := sameScenario(rest)
-			for range rest[0].scenario.turns(o) {
+			for range rest[0].scenario.turns(o, round) {
 				for i := range rest[:n] {
 					s, err := measure(ctx, o, &rest[i])
 					if err != nil {
@@ -82,6 +83,9 @@ func (s sample) summary() string {
 
 // measure runs one server once, and its receiver when it has one.
 func measure(ctx context.Context, o *options, r *result) (s sample, err error) {
+	if r.scenario.direct != nil {
+		return r.scenario.direct(ctx, o, r)
+	}
 	var environment []string
 	var receiver *process
 	if r.server.traced {

@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 )
 
-func startNetHTTP(_ context.Context, h http.Handler) (*server, error) {
+func startNetHTTP(_ context.Context, h http.Handler, _ string) (*server, error) {
 	l, err := net.Listen("tcp", loopback)
 	if err != nil {
 		return nil, err
@@ -19,7 +19,7 @@ func startNetHTTP(_ context.Context, h http.Handler) (*server, error) {
 }
 
 // startOtelHTTP is set up as the documentation of otelhttp has it, with its defaults.
-func startOtelHTTP(ctx context.Context, h http.Handler) (*server, error) {
+func startOtelHTTP(ctx context.Context, h http.Handler, dir string) (*server, error) {
 	provider, err := newProvider(ctx)
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func startOtelHTTP(ctx context.Context, h http.Handler) (*server, error) {
 	s, err := startNetHTTP(ctx, otelhttp.NewHandler(h, "hello",
 		otelhttp.WithTracerProvider(provider),
 		otelhttp.WithPropagators(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})),
-	))
+	), dir)
 	if err != nil {
 		return nil, err
 	}

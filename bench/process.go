@@ -70,6 +70,13 @@ func (p *process) read(to any) error {
 	return nil
 }
 
+// kill ends the process as kill -9 does, and waits for it.
+func (p *process) kill() error {
+	err := p.command.Process.Kill()
+	_ = p.stop() // which says that it was killed
+	return err
+}
+
 // stop ends the process and waits for it.
 func (p *process) stop() error {
 	return errors.Join(p.questions.Close(), p.command.Wait())

@@ -18,6 +18,9 @@ import (
 type received struct {
 	ServerSpans uint64 `json:"server_spans"` // one a request, whichever server sent it
 	Spans       uint64 `json:"spans"`        // with those of connections
+
+	keep bool // the spans, too
+	kept []arrival
 }
 
 // receiver is an OTLP receiver that only counts. It does so without decoding, so that it leaves as much of the machine as
@@ -25,6 +28,10 @@ type received struct {
 type receiver struct {
 	delay              time.Duration
 	serverSpans, spans atomic.Uint64
+	arrivals           *arrivals // nil when it only counts
+
+	addr string
+	stop func() // takes no more spans, and ends the uploads that are under way
 }
 
 // runReceiver is a process that takes spans.
@@ -32,22 +39,47 @@ func runReceiver(_ context.Context, args []string, questions io.Reader, answers 
 	var r receiver
 	fs := flag.NewFlagSet(roleReceiver, flag.ContinueOnError)
 	fs.DurationVar(&r.delay, "delay", 0, "how long to wait before an answer")
+	fs.StringVar(&r.addr, "addr", loopback, "where to listen")
+	ids := fs.Bool("ids", false, "tell spans apart by their ids")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", loopback)
+	if *ids {
+		r.arrivals = newArrivals()
+	}
+	if err := r.listen(); err != nil {
+		return err
+	}
+	defer func() { r.stop() }()
+	return answer(questions, answers, r.addr, r.answer)
+}
+
+// listen takes spans, always at the same address.
+func (r *receiver) listen() error {
+	l, err := net.Listen("tcp", r.addr)
 	if err != nil {
 		return err
 	}
 	g := r.server()
-	defer g.Stop()
-	go g.Serve(l) //nolint:errcheck // it serves until the process ends
-	return answer(questions, answers, l.Addr().String(), func(question string) (any, error) {
-		if question != askAccount {
-			return nil, fmt.Errorf("%q is no question", question)
-		}
+	r.addr, r.stop = l.Addr().String(), g.Stop
+	go g.Serve(l) //nolint:errcheck // it serves until it is stopped
+	return nil
+}
+
+func (r *receiver) answer(question string) (any, error) {
+	switch {
+	case question == askAccount:
 		return received{ServerSpans: r.serverSpans.Load(), Spans: r.spans.Load()}, nil
-	})
+	case question == askAway:
+		r.stop()
+		return true, nil
+	case question == askBack && r.arrivals != nil:
+		r.arrivals.expect(time.Now())
+		return true, r.listen()
+	case question == askArrived && r.arrivals != nil:
+		return r.arrivals.account(), nil
+	}
+	return nil, fmt.Errorf("%q is no question", question)
 }
 
 // server returns the receiver as a gRPC server.
@@ -67,7 +99,7 @@ func (r *receiver) server() *grpc.Server {
 }
 
 func (r *receiver) export(ctx context.Context, decode func(any) error) (*received, error) {
-	var n received
+	n := received{keep: r.arrivals != nil}
 	if err := decode(&n); err != nil {
 		return nil, err
 	}
@@ -80,6 +112,9 @@ func (r *receiver) export(ctx context.Context, decode func(any) error) (*receive
 	}
 	r.serverSpans.Add(n.ServerSpans)
 	r.spans.Add(n.Spans)
+	if r.arrivals != nil {
+		r.arrivals.add(n.kept, time.Now())
+	}
 	return &n, nil
 }
 
@@ -104,7 +139,9 @@ const (
 	resourceSpansOfRequest = 1
 	scopeSpansOfResource   = 2
 	spansOfScope           = 2
+	idOfSpan               = 2
 	kindOfSpan             = 6
+	endOfSpan              = 8
 	serverKind             = 2
 )
 
@@ -118,21 +155,34 @@ func (n *received) count(request []byte) error {
 
 func (n *received) span(span []byte) error {
 	n.Spans++
+	var a arrival
 	for len(span) > 0 {
 		number, kind, size := protowire.ConsumeTag(span)
 		if size < 0 {
 			return fmt.Errorf("read a tag of a span: %w", protowire.ParseError(size))
 		}
 		span = span[size:]
-		if number == kindOfSpan && kind == protowire.VarintType {
-			if value, _ := protowire.ConsumeVarint(span); value == serverKind {
-				n.ServerSpans++
-			}
+		switch {
+		case number == kindOfSpan && kind == protowire.VarintType:
+			value, _ := protowire.ConsumeVarint(span)
+			a.server = value == serverKind
+		case number == idOfSpan && kind == protowire.BytesType && n.keep:
+			value, _ := protowire.ConsumeBytes(span)
+			copy(a.id[:], value)
+		case number == endOfSpan && kind == protowire.Fixed64Type && n.keep:
+			value, _ := protowire.ConsumeFixed64(span)
+			a.end = time.Unix(0, int64(value))
 		}
 		if size = protowire.ConsumeFieldValue(number, kind, span); size < 0 {
 			return fmt.Errorf("read field %d of a span: %w", number, protowire.ParseError(size))
 		}
 		span = span[size:]
+	}
+	if a.server {
+		n.ServerSpans++
+	}
+	if n.keep {
+		n.kept = append(n.kept, a)
 	}
 	return nil
 }

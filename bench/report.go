@@ -15,6 +15,7 @@ const (
 	theGreeting
 	sampledFew
 	farReceivers
+	outages
 	idleConnections
 )
 
@@ -78,6 +79,7 @@ func (p *report) markdown() string {
 	p.section(&b, "The greeting", p.aboutGreeting(), p.greetings())
 	p.section(&b, "Sampling", p.aboutSampling(), p.sampling())
 	p.section(&b, "A receiver that is far away", p.aboutFar(), p.far())
+	p.section(&b, "A receiver that is away", p.aboutOutages(), p.outages())
 	p.section(&b, "Other loads", p.aboutLoads(), p.loads())
 	p.section(&b, "Idle connections", p.aboutIdle(), p.idle())
 	p.section(&b, "Goals", aboutGoals, p.goals())

@@ -21,6 +21,10 @@ type scenario struct {
 	distance time.Duration
 	// section is the one of the report that tells of it.
 	section section
+	// direct is measure where there is more to direct than one server and its receiver. It starts them itself.
+	direct func(context.Context, *options, *result) (sample, error)
+	// long says that it lasts so long that a few rounds have to do.
+	long bool
 	// small says that what it looks for is smaller than what one measurement differs from the next.
 	small bool
 	// measure is what is done to a server that has just been started.
@@ -46,12 +50,17 @@ var samplers = []string{untracedHandler, tenthHandler, neverHandler, untracedSyn
 // senders are the servers that are compared by what becomes of their spans.
 var senders = []string{netHTTPTraced, tracedHandler}
 
+// spoolers are the servers that keep spans on disk.
+var spoolers = []string{spoolingHandler}
+
 // The scenarios by the names that the goals have for them.
 const (
 	hellos        = "hello"
 	sampling      = "sampling"
 	far20ms       = "far-20ms"
 	far50ms       = "far-50ms"
+	receiverAway  = "outage"
+	killedMidway  = "outage-kill"
 	idleMemory    = "idle"
 	allBlock      = "blocking"
 	besideSlow    = "beside-slow"
@@ -69,6 +78,8 @@ var scenarios = []scenario{
 	{name: sampling, title: "sampling", servers: samplers, section: sampledFew, small: true, measure: withWrk(wrk{})},
 	{name: far20ms, title: "20 ms away", servers: senders, distance: 20 * time.Millisecond, section: farReceivers, measure: far},
 	{name: far50ms, title: "50 ms away", servers: senders, distance: 50 * time.Millisecond, section: farReceivers, measure: far},
+	{name: receiverAway, title: "away", servers: spoolers, long: true, section: outages, direct: playOutage(false)},
+	{name: killedMidway, title: "away, and the server killed and started again meanwhile", servers: spoolers, long: true, section: outages, direct: playOutage(true)},
 	{name: idleMemory, title: "idle connections", servers: keepers, section: idleConnections, measure: idle, crowded: true},
 	{name: allBlock, title: "all handlers block 5 ms", servers: handlers, application: blocking, measure: withWrk(wrk{})},
 	{name: besideSlow, title: "16 fast connections beside 32 that block 5 ms", servers: handlers, application: mixed, measure: beside},
@@ -80,10 +91,16 @@ var scenarios = []scenario{
 	{name: staticFiles1M, title: "http.FileServer, a file of 1 MiB", servers: handlers, application: files, measure: withWrk(wrk{path: "/" + staticFile})},
 }
 
-// turns is how often each server is measured in a round.
-func (s *scenario) turns(o *options) int {
-	if s.small {
+// longRounds is how often a scenario is measured that lasts long.
+const longRounds = 3
+
+// turns is how often each server is measured in a round, of which the first is 0.
+func (s *scenario) turns(o *options, round int) int {
+	switch {
+	case s.small:
 		return o.turns
+	case s.long && round >= longRounds:
+		return 0
 	}
 	return 1
 }

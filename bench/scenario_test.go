@@ -24,6 +24,29 @@ func TestPlanChoosesByName(t *testing.T) {
 	}
 }
 
+func TestTurns(t *testing.T) {
+	o := &options{turns: 4}
+	for name, want := range map[string][]int{hellos: {1, 1, 1, 1}, sampling: {4, 4, 4, 4}, receiverAway: {1, 1, 1, 0}} {
+		var got []int
+		for round := range len(want) {
+			got = append(got, scenarioNamed(t, name).turns(o, round))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has %v turns in the first rounds, want %v", name, got, want)
+		}
+	}
+}
+
+func TestScenariosAreForServersThatExist(t *testing.T) {
+	for _, s := range scenarios {
+		for _, name := range s.servers {
+			if candidateNamed(name) == nil {
+				t.Errorf("%s is for %s, of which there is none", s.name, name)
+			}
+		}
+	}
+}
+
 func TestOnlyServersOfHandlersGetAnApplication(t *testing.T) {
 	for _, s := range scenarios {
 		if s.application != nil && !slices.Equal(s.servers, handlers) {

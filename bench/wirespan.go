@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 
 	"github.com/wirespan/wirespan/httpcore"
 	"github.com/wirespan/wirespan/otelcollector"
@@ -22,13 +23,22 @@ func syncOutlet(s *httpcore.Server, _ http.Handler) {
 	})
 }
 
-func startWirespan(set outlet, traced bool) func(context.Context, http.Handler) (*server, error) {
-	return func(ctx context.Context, h http.Handler) (*server, error) {
+// tracing is how spans are made; nil is not at all. It is told the workspace's directory.
+type tracing func(dir string) otelcollector.Config
+
+func inMemory(string) otelcollector.Config { return otelcollector.Config{} }
+
+func withSpool(dir string) otelcollector.Config {
+	return otelcollector.Config{SpoolDir: filepath.Join(dir, "spool")}
+}
+
+func startWirespan(set outlet, traced tracing) func(context.Context, http.Handler, string) (*server, error) {
+	return func(ctx context.Context, h http.Handler, dir string) (*server, error) {
 		s := &httpcore.Server{Addr: loopback}
 		set(s, h)
 		running := new(server)
-		if traced {
-			collector, err := otelcollector.New(ctx, otelcollector.Config{})
+		if traced != nil {
+			collector, err := otelcollector.New(ctx, traced(dir))
 			if err != nil {
 				return nil, err
 			}
