@@ -29,6 +29,7 @@ var goals = []goal{
 	{"outage of the receiver, seconds from its return until the last span from before had arrived", alone(caughtUp, receiverAway, spoolingHandler), atMost(60)},
 	{"outage of the receiver, p99 of requests during it : before", alone(p99During, receiverAway, spoolingHandler), atMost(1.1)},
 	{"kill -9 during an outage, spans lost, in seconds of load", alone(secondsLost, killedMidway, spoolingHandler), atMost(1)},
+	{"kill -9 during an outage, spans lost that the next process does not count", alone(uncounted, killedMidway, spoolingHandler), nothing},
 	{"memory per idle connection, KiB", alone(memory, idleMemory, untracedHandler), atMost(1)},
 	{"all handlers block 5 ms, requests/s : net/http", ratio(rate, allBlock, untracedHandler, netHTTP), atLeast(0.97)},
 	{"all handlers block 5 ms, p99 : net/http", ratio(p99, allBlock, untracedHandler, netHTTP), atMost(1.2)},

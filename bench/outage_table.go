@@ -87,3 +87,13 @@ func secondsLost(r *row) float64 {
 	worst := slices.MaxFunc(r.samples, func(a, b sample) int { return int(a.outage.lost) - int(b.outage.lost) })
 	return float64(worst.outage.lost) / steadyRate
 }
+
+// uncounted are spans that were lost in a crash and that nobody knows of. A server may count more than were lost here: the spans
+// of requests whose responses were on their way when it was killed.
+func uncounted(r *row) float64 {
+	var n uint64
+	for _, s := range r.samples {
+		n += s.outage.lost - min(s.outage.lost, s.outage.crashed)
+	}
+	return float64(n)
+}

@@ -134,6 +134,7 @@ func TestPageTellsOfOutages(t *testing.T) {
 		"had arrived | at most 60.00 | 70.00 | missed |",
 		"| outage of the receiver, p99 of requests during it : before | at most 1.10 | 1.20 | missed |",
 		"| kill -9 during an outage, spans lost, in seconds of load | at most 1.00 | 0.00 | met |",
+		"| kill -9 during an outage, spans lost that the next process does not count | at most 0 | 3 | missed |",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("there is no %q in\n%s", want, page)
