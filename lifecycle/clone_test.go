@@ -37,7 +37,7 @@ func samples(view func(string) string) []lifecycle.Event {
 	}
 	request := &lifecycle.Request{
 		Index: 2, Method: view("GET"), Target: view("/users/42?x=1"), HTTPVersion: view("1.1"),
-		Host: view("wirespan.example"), Scheme: "https",
+		Host: view("wirespan.example"), Scheme: "https", RequestID: view("0192f6c1-6f0e-7abc-8def-0123456789ab"),
 		Fields: lifecycletest.Fields{{view("User-Agent"), view("curl/8")}, {view("Accept"), view("*/*")}},
 		Trace:  lifecycle.TraceContext{TraceID: [16]byte{1}, SpanID: [8]byte{2}, ParentSpanID: [8]byte{3}, Flags: 1, State: "a=1"},
 	}

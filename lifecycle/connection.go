@@ -2,6 +2,8 @@ package lifecycle
 
 import (
 	"crypto/tls"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,6 +19,23 @@ type Peers struct {
 	ServerPort int
 	// Network is "tcp" or "unix".
 	Network string
+}
+
+// TrustedBy reports whether what this peer says about others is believed, by somebody who trusts the proxies in these networks: the
+// peer is in one of them. On a Unix socket, whose peers have no address, any is, if any proxy is trusted at all.
+func (p *Peers) TrustedBy(proxies []netip.Prefix) bool {
+	if len(proxies) == 0 {
+		return false
+	}
+	if p.Network == "unix" {
+		return true
+	}
+	address, err := netip.ParseAddr(p.ClientAddr)
+	if err != nil {
+		return false
+	}
+	address = address.Unmap().WithZone("")
+	return slices.ContainsFunc(proxies, func(n netip.Prefix) bool { return n.Contains(address) })
 }
 
 func (p *Peers) clone() Peers {

@@ -182,6 +182,9 @@ func (r *Request) attrs() []slog.Attr {
 		borrowed("path", r.Target),
 		borrowed("http_version", r.HTTPVersion),
 	)
+	if r.RequestID != "" {
+		a = append(a, borrowed("request_id", r.RequestID))
+	}
 	if r.Trace.IsValid() {
 		a = append(a,
 			slog.String("trace_id", hex.EncodeToString(r.Trace.TraceID[:])),

@@ -41,7 +41,8 @@ func TestLoggingFields(t *testing.T) {
 	peers := map[string]any{"client_addr": "203.0.113.5", "client_port": 50123.0, "server_addr": "192.0.2.1", "server_port": 8080.0}
 	request := map[string]any{
 		"method": "GET", "path": "/users/42?x=1", "http_version": "1.1",
-		"trace_id": "01000000000000000000000000000000", "span_id": "0200000000000000",
+		"request_id": "0192f6c1-6f0e-7abc-8def-0123456789ab",
+		"trace_id":   "01000000000000000000000000000000", "span_id": "0200000000000000",
 	}
 	outcome := join(request, map[string]any{
 		"route": "/users/{id}", "status": 200.0, "bytes_sent": 12.0, "duration_ms": 1.234, "streaming": true,
@@ -164,7 +165,7 @@ func TestLoggingOfPartialEvents(t *testing.T) {
 		&lifecycle.ClientDisconnected{},
 	)
 	for _, line := range lines {
-		for _, name := range []string{"trace_id", "span_id", "error", "route", "streaming", "slow"} {
+		for _, name := range []string{"request_id", "trace_id", "span_id", "error", "route", "streaming", "slow"} {
 			if v, ok := line[name]; ok {
 				t.Errorf("%s has %s %v", line["event"], name, v)
 			}

@@ -52,6 +52,9 @@ type Request struct {
 	Scheme string
 	// Fields are the header fields; nil when there are none.
 	Fields Fields
+	// RequestID is what the server calls the request towards its handler and its client, in X-Request-ID; empty when it gives
+	// requests no ids. What the client has sent under that name, believed or not, is in Fields.
+	RequestID string
 	// Trace is the identity of the request's span. The collector that starts the span writes it while it records
 	// RequestStarted; everybody else only reads it.
 	Trace TraceContext
@@ -74,6 +77,7 @@ func (r *Request) clone() *Request {
 	c.Target = strings.Clone(r.Target)
 	c.HTTPVersion = strings.Clone(r.HTTPVersion)
 	c.Host = strings.Clone(r.Host)
+	c.RequestID = strings.Clone(r.RequestID)
 	if r.Fields != nil {
 		c.Fields = r.Fields.Clone()
 	}

@@ -56,6 +56,9 @@ func (r *requestSpan) appendAttributes(dst []byte) []byte {
 		dst = keyRequestIndex.AppendInt(dst, otlp.SpanAttribute, int64(o.Index))
 		dst = keyConnectionReused.AppendBool(dst, otlp.SpanAttribute, o.Index > 1)
 	}
+	if o.RequestID != "" {
+		dst = r.text(dst, keyRequestID, o.RequestID)
+	}
 	return r.appendPhases(dst)
 }
 

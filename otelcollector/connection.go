@@ -51,7 +51,7 @@ func (c *Collector) open(e *lifecycle.ConnectionOpened) *connection {
 	n := &connection{
 		collector: c,
 		traceID:   t.TraceID, spanID: t.SpanID, flags: t.Flags, sampled: t.Sampled(),
-		trusted:    c.trustsPeer(&e.Peers),
+		trusted:    e.TrustedBy(c.trusted),
 		secure:     e.TLS != nil,
 		sideBySide: e.Protocol == "h2",
 		acceptedNS: e.AcceptedNS, handshakeStartNS: e.HandshakeStartNS, handshakeEndNS: e.HandshakeEndNS,

@@ -26,18 +26,6 @@ func (c *Collector) trusts(address netip.Addr) bool {
 	return false
 }
 
-// trustsPeer reports whether the headers that this peer sends about others are believed.
-func (c *Collector) trustsPeer(p *lifecycle.Peers) bool {
-	if len(c.trusted) == 0 {
-		return false
-	}
-	if p.Network == "unix" {
-		return true
-	}
-	address, err := netip.ParseAddr(p.ClientAddr)
-	return err == nil && c.trusts(address)
-}
-
 // maxHops bounds how many elements of a header are looked at: a client may send as many as fit.
 const maxHops = 32
 

@@ -16,6 +16,7 @@ func TestRequestSpan(t *testing.T) {
 	w := dial(t, c)
 	w.start("GET", "/").complete(200)
 	x := w.start("POST", "/users/42?verbose=1", [2]string{"User-Agent", "curl/8"})
+	x.request.RequestID = "id-of-the-request"
 	x.complete(201, route("/users/{id}"), func(o *lifecycle.Outcome) { o.BytesReceived = 64 })
 	w.close(lifecycle.ReasonComplete)
 	span := named(t, received(t, c, s), "POST /users/{id}")
@@ -50,6 +51,7 @@ func TestRequestSpan(t *testing.T) {
 		"wirespan.worker.id":                0,
 		"wirespan.connection.request_index": 2,
 		"wirespan.connection.reused":        true,
+		"wirespan.request.id":               "id-of-the-request",
 		"wirespan.timestamp_ns":             int(x.phases.FirstByte),
 		"wirespan.connection.age":           got["wirespan.connection.age"],
 		"wirespan.request.idle.duration":    got["wirespan.request.idle.duration"],

@@ -73,6 +73,7 @@ var (
 	keyRequestIndex       = otlp.NewKey("wirespan.connection.request_index")
 	keyWorkerID           = otlp.NewKey("wirespan.worker.id")
 	keyTimestamp          = otlp.NewKey("wirespan.timestamp_ns")
+	keyRequestID          = otlp.NewKey("wirespan.request.id")
 	keyStreaming          = otlp.NewKey("wirespan.request.streaming")
 	keyIdle               = otlp.NewKey("wirespan.request.idle.duration")
 	keyHead               = otlp.NewKey("wirespan.request.head.duration")
@@ -98,7 +99,7 @@ var requestKeys = keySet(
 	keyMethod, keyMethodOriginal, keyRequestBody, keyResponseBody, keyStatusCode, keyRoute, keyPath, keyQuery, keyScheme,
 	keyErrorType, keyClientAddress, keyServerAddress, keyServerPort, keyPeerAddress, keyPeerPort, keyProtocolVersion,
 	keyUserAgent, keyTLSName, keyTLSVersion, keyTLSCipher, keyTLSResumed, keyTLSNextProtocol, keyConnectionID,
-	keyConnectionAge, keyConnectionReused, keyRequestIndex, keyWorkerID, keyTimestamp, keyStreaming, keyIdle, keyHead,
+	keyConnectionAge, keyConnectionReused, keyRequestIndex, keyRequestID, keyWorkerID, keyTimestamp, keyStreaming, keyIdle, keyHead,
 	keyQueue, keyHandler, keyWrite,
 )
 

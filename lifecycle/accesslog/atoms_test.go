@@ -63,7 +63,7 @@ func TestAtoms(t *testing.T) {
 func TestExtendedAtoms(t *testing.T) {
 	for atom, want := range map[string]string{
 		"trace_id": "0a000000000000000000000000000001", "span_id": "0b00000000000002", "trace_flags": "01",
-		"connection_id": "7", "worker_id": "3", "request_index": "2",
+		"request_id": "id-of-the-request", "connection_id": "7", "worker_id": "3", "request_index": "2",
 		"route": "/{name}", "status_class": "2xx", "event": "ResponseCompleted", "code": "-",
 		"bytes_received": "64", "head_bytes": "120", "duration_ms": "1234.567",
 		"idle_ms": "5.000", "head_ms": "0.250", "queue_ms": "0.750", "handler_ms": "1233.000", "write_ms": "0.567",
@@ -73,7 +73,7 @@ func TestExtendedAtoms(t *testing.T) {
 		}
 	}
 	for atom, want := range map[string]string{
-		"trace_id": "-", "span_id": "-", "trace_flags": "-", "request_index": "-", "route": "-", "status_class": "4xx",
+		"trace_id": "-", "span_id": "-", "trace_flags": "-", "request_id": "-", "request_index": "-", "route": "-", "status_class": "4xx",
 		"event": "RequestFailed", "code": "invalid_request_line", "duration_ms": "0.000", "idle_ms": "-", "handler_ms": "-",
 	} {
 		if got := line(t, "%({"+atom+"}x)s", accesslog.FormatOptions{}, unparsable()); got != want {

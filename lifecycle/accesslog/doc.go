@@ -23,9 +23,9 @@
 //	%(q)s   query                             %({name}o)s  header field of the response
 //	%({name}e)s  what the handler has set with [Set], or else what [FormatOptions].Env has
 //
-// %({name}x)s has what the others do not: trace_id, span_id, trace_flags, connection_id, worker_id, request_index, time, route,
-// status_class, event, code, bytes_received, head_bytes, duration_ms and the phases of [lifecycle.Phases] as idle_ms, head_ms,
-// queue_ms, handler_ms and write_ms.
+// %({name}x)s has what the others do not: trace_id, span_id, trace_flags, request_id, connection_id, worker_id, request_index,
+// time, route, status_class, event, code, bytes_received, head_bytes, duration_ms and the phases of [lifecycle.Phases] as idle_ms,
+// head_ms, queue_ms, handler_ms and write_ms.
 //
 // What there is not is "-"; a [Dialect] has the differences to other servers.
 //

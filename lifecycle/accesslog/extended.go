@@ -20,6 +20,7 @@ var extended = map[string]value{
 		return hex.AppendEncode(dst, []byte{r.Trace.Flags}), r.Trace.IsValid()
 	}),
 
+	"request_id":    stringOf(func(r *Record) string { return r.RequestID }),
 	"connection_id": intOf(func(r *Record) int64 { return int64(r.ConnectionID) }),
 	"worker_id":     intOf(func(r *Record) int64 { return int64(r.WorkerID) }),
 	"request_index": number(func(dst []byte, r *Record) ([]byte, bool) {

@@ -20,7 +20,7 @@ func answered() *lifecycle.ResponseCompleted {
 		Stamp: lifecycle.Stamp{ConnectionID: 7, WorkerID: 3, TimestampNS: at(1234567 * time.Microsecond)},
 		Outcome: lifecycle.Outcome{
 			Request: &lifecycle.Request{
-				Index: 2, Method: "GET", Target: "/a%20b?c=d", HTTPVersion: "1.1", Host: "shop.example", Scheme: "http",
+				Index: 2, Method: "GET", Target: "/a%20b?c=d", HTTPVersion: "1.1", Host: "shop.example", Scheme: "http", RequestID: "id-of-the-request",
 				Fields: lifecycletest.Fields{
 					{"Host", "shop.example"},
 					{"Referer", "http://ref.example/"},
