@@ -24,6 +24,7 @@ func (c *conn) rejectHead(why refusal) {
 		x.request.Scheme = "https"
 	}
 	x.isHead = x.request.Method == http.MethodHead
+	c.identify(x, false)
 	c.answer(x, why)
 	c.answered(x)
 }
@@ -32,6 +33,7 @@ func (c *conn) rejectHead(why refusal) {
 func (c *conn) failUnanswered(why refusal) {
 	x := c.x
 	x.failure = why
+	c.identify(x, false)
 	c.answered(x)
 }
 
@@ -50,6 +52,7 @@ func (c *conn) answer(x *exchange, why refusal) {
 		h = append(h, "Retry-After: 1\r\n"...)
 	}
 	h = appendContentLength(h, int64(len(body)))
+	h = c.appendTraceFields(h, x)
 	h = c.appendDate(h)
 	h = c.appendConnection(h, x)
 	x.responseHead = append(h, '\r', '\n')

@@ -5,7 +5,9 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/wirespan/wirespan/httpcore/internal/http1"
@@ -17,7 +19,7 @@ import (
 type settings struct {
 	handler   http.Handler
 	sync      SyncHandler
-	collector lifecycle.Collector // nil when nobody listens
+	collector lifecycle.Collector // nil when nobody asks what happens, and when
 	engine    Engine
 	workers   int
 
@@ -32,6 +34,10 @@ type settings struct {
 	baseContext func(net.Listener) context.Context
 	connContext func(context.Context, net.Conn) context.Context
 	errorLog    *log.Logger
+
+	traceFields                             bool // any of the next
+	serverTiming, traceResponse, requestIDs bool
+	trustedProxies                          []netip.Prefix
 
 	onWorkerStart func(worker int) error // may be nil
 	onWorkerStop  func(worker int)       // may be nil
@@ -60,13 +66,21 @@ func (s *Server) settings() *settings {
 		baseContext:              s.BaseContext,
 		connContext:              s.ConnContext,
 		errorLog:                 s.ErrorLog,
+		traceFields:              s.ServerTiming || s.TraceResponse || s.RequestIDs,
+		serverTiming:             s.ServerTiming,
+		traceResponse:            s.TraceResponse,
+		requestIDs:               s.RequestIDs,
+		trustedProxies:           slices.Clone(s.TrustedProxies),
 		onWorkerStart:            s.OnWorkerStart,
 		onWorkerStop:             s.OnWorkerStop,
 	}
 	if set.handler == nil {
 		set.handler = http.DefaultServeMux
 	}
-	if set.collector == lifecycle.Noop {
+	switch {
+	case set.serverTiming && set.collector == nil:
+		set.collector = lifecycle.Noop // so that the clock is read
+	case !set.serverTiming && set.collector == lifecycle.Noop:
 		set.collector = nil
 	}
 	if set.workers <= 0 {

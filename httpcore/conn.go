@@ -315,6 +315,7 @@ func (c *conn) begin(n int) {
 		x.keepAlive = false
 		c.reason = lifecycle.ReasonLimit
 	}
+	c.identify(x, true)
 	c.emitStarted(x)
 }
 

@@ -33,6 +33,12 @@
 //
 // A [SyncHandler] is given views of the connection's buffers instead, and allocates nothing.
 //
+// # What a response tells
+//
+// When the Server is told so, a final response says which request it answers: by X-Request-ID, traceresponse and Server-Timing
+// (tracefields.go, requestid.go), which Handler and SyncHandler have no part in. They are appended when the head is completed, so
+// what they tell is what is known by then. When none is asked for, that is one comparison.
+//
 // # The goroutine engine
 //
 // Each connection has a goroutine that reads, parses and runs the handlers (engine_goroutine.go); its stream is a net.Conn

@@ -17,7 +17,10 @@ type exchange struct {
 	headLen int // with the empty lines before it
 	request lifecycle.Request
 	fields  headFields
-	phases  lifecycle.Phases
+
+	requestID []byte // what request.RequestID is a view of
+
+	phases lifecycle.Phases
 
 	started   bool // RequestStarted was emitted
 	owned     bool // the strings are no views of the connection's buffer
@@ -77,11 +80,11 @@ func getExchange() *exchange { return exchanges.Get().(*exchange) }
 // putExchange forgets everything but the buffers. Nobody may hold x, or an event of it, any longer.
 func putExchange(x *exchange) {
 	x.head.Reset()
-	head, responseHead, syncFields := x.head, x.responseHead[:0], x.syncResponse.fields[:0]
+	head, responseHead, syncFields, id := x.head, x.responseHead[:0], x.syncResponse.fields[:0], x.requestID[:0]
 	if cap(responseHead)+cap(syncFields) > maxPooledHead {
 		responseHead, syncFields = nil, nil
 	}
-	*x = exchange{head: head, responseHead: responseHead, syncResponse: SyncResponse{fields: syncFields}}
+	*x = exchange{head: head, responseHead: responseHead, syncResponse: SyncResponse{fields: syncFields}, requestID: id}
 	x.fields.head = &x.head
 	exchanges.Put(x)
 }

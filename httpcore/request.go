@@ -36,6 +36,7 @@ func (h *handling) newRequest(text string) *refusal {
 	r.TLS = c.tls
 	r.Close = !x.persistent()
 	r.Header = makeHeader(text, head, h.values[:0])
+	setRequestID(r.Header, x.request.RequestID)
 	fixPragma(r.Header)
 	switch {
 	case head.Chunked:

@@ -35,6 +35,7 @@ type response struct {
 	// What the handler's header fields, which are serialised already, said.
 	hasDate, hasContentType, hasEncoding, isIdentity bool
 	trailers                                         []string // announced names, canonical
+	reserved                                         reserved
 
 	// What may be used while a Write holds mu, blocked by a client that does not read.
 	expected   expectation

@@ -14,6 +14,7 @@ func (w *response) writeHeader(status int) {
 	w.wroteHeader = true
 	x := w.x
 	x.status = status
+	w.reserved = w.c.reserve(x, status)
 	head := http1.AppendStatusLine(x.responseHead[:0], status)
 	for name, values := range w.header {
 		if !w.takeField(name, values) {
@@ -55,7 +56,7 @@ func (w *response) takeField(name string, values []string) bool {
 	case "Connection":
 		return w.takeConnection(values)
 	}
-	return !strings.HasPrefix(name, http.TrailerPrefix)
+	return !strings.HasPrefix(name, http.TrailerPrefix) && !w.reserved.has(name)
 }
 
 func (w *response) takeLength(value string) {
@@ -98,6 +99,7 @@ func (w *response) commit(final bool, next []byte) {
 		}
 	}
 	head = w.appendFraming(head, final)
+	head = c.appendTraceFields(head, x)
 	if !w.hasDate {
 		head = c.appendDate(head)
 	}

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -72,6 +73,37 @@ type Server struct {
 	MaxBlockedHandlers int
 	// MaxRequestsPerConnection ends a connection after so many requests; 0 is no limit.
 	MaxRequestsPerConnection int
+
+	// ServerTiming has each final response say in a Server-Timing field (W3C Server Timing) how long the phases took that were over
+	// when its head was written, and which span is the request's:
+	//
+	//	Server-Timing: head;dur=0.1, queue;dur=0.0, handler;dur=3.2, traceparent;desc="00-<trace id>-<span id>-01"
+	//
+	// In milliseconds, to a tenth: the time from the first byte of the request's head to the last, the time until its handler
+	// was called, and the time in the handler until the head was written, which is when it returned, or when it flushed or had
+	// written more than the server gathers. What comes after that cannot be in it: the rest of a stream, a pipelined response
+	// that waits for others, and the sending. The span is there when the Collector has started one; agents in browsers read it
+	// there, which for the page itself they can nowhere else. What a handler has in Server-Timing fields of its own is sent
+	// before it.
+	//
+	// Anybody who can send a request can read it, and measure without the noise of the network how long a handler takes. A page
+	// of another origin can when the response has Timing-Allow-Origin, or Access-Control-Expose-Headers, which are the handler's
+	// to set. A cache keeps it with the response.
+	ServerTiming bool
+	// TraceResponse has each final response name the request's span in a traceresponse field (W3C Trace Context, draft of
+	// level 2), when the Collector has started one: traceresponse: 00-<trace id>-<span id>-<flags>. It replaces the
+	// handler's. The ids are random and tell nothing by themselves.
+	TraceResponse bool
+	// RequestIDs gives each request an id, a UUID of version 7, and puts it into the X-Request-ID of the Handler's request and
+	// of each final response, in place of what the client and the handler have there, and into the RequestID of the
+	// events. It has nothing to do with the trace: it is there without a Collector too. That of one of the TrustedProxies is kept
+	// when it is as [lifecycle.ValidRequestID] has it, and the only one. A response made up for a head that was not understood
+	// has a new id. A connection that is refused, and a client that does not speak TLS where it should, has sent no request, and
+	// is given none.
+	RequestIDs bool
+	// TrustedProxies are the networks of the peers whose X-Request-ID is kept. Where any is trusted, the peers of a Unix socket
+	// are, too. Nil is nobody.
+	TrustedProxies []netip.Prefix
 
 	// BaseContext returns the context of all requests that come through the listener; nil: context.Background.
 	BaseContext func(net.Listener) context.Context

@@ -1,6 +1,7 @@
 package httpcore
 
 import (
+	"net/http"
 	"unsafe"
 
 	"github.com/wirespan/wirespan/httpcore/internal/http1"
@@ -48,8 +49,14 @@ func (r *SyncRequest) Host() string { return r.x.request.Host }
 // HTTPVersion returns "1.0" or "1.1".
 func (r *SyncRequest) HTTPVersion() string { return r.x.request.HTTPVersion }
 
-// Header returns the first value of the header field with this name, or "".
-func (r *SyncRequest) Header(name string) string { return r.x.request.Header(name) }
+// Header returns the first value of the header field with this name, or "". With [Server.RequestIDs], that of X-Request-ID is
+// the id of the request.
+func (r *SyncRequest) Header(name string) string {
+	if r.c.set.requestIDs && isRequestID(name) {
+		return r.x.request.RequestID
+	}
+	return r.x.request.Header(name)
+}
 
 // Body returns the whole body, nil when there is none.
 func (r *SyncRequest) Body() []byte { return r.body }
@@ -65,10 +72,11 @@ type SyncResponse struct {
 	body           []byte // what SetBody was given
 	text           string // what SetBodyString was given
 	hasContentType bool
+	reserved       reserved
 }
 
-func (w *SyncResponse) reset() {
-	*w = SyncResponse{status: 200, fields: w.fields[:0]}
+func (w *SyncResponse) reset(r reserved) {
+	*w = SyncResponse{status: 200, fields: w.fields[:0], reserved: r}
 }
 
 // SetStatus sets the status, 200 to 999; 200 is the default.
@@ -80,12 +88,13 @@ func (w *SyncResponse) SetStatus(status int) {
 }
 
 // SetHeader adds a header field. Control characters in value are replaced; the fields that frame the message
-// (Content-Length, Transfer-Encoding, Connection, Date) are the server's and are left out.
+// (Content-Length, Transfer-Encoding, Connection, Date) are the server's and are left out, and so are those that
+// [Server.RequestIDs] and [Server.TraceResponse] have it send.
 func (w *SyncResponse) SetHeader(name, value string) {
 	switch {
 	case len(name) == 12 && equalFold(name, "content-type"):
 		w.hasContentType = true
-	case isFraming(name):
+	case isFraming(name), w.reserved.has(name):
 		return
 	}
 	w.fields = http1.AppendField(w.fields, name, value)
@@ -130,7 +139,7 @@ func equalFold(a, b string) bool {
 // The request's body is in c.buf by then, or there is none.
 func (c *conn) trySync(x *exchange, body []byte) (taken bool) {
 	x.syncRequest = SyncRequest{c: c, x: x, body: body}
-	x.syncResponse.reset()
+	x.syncResponse.reset(c.reserve(x, http.StatusOK))
 	if !c.callSync(x) {
 		return false
 	}
@@ -168,6 +177,7 @@ func (c *conn) writeSync(x *exchange) {
 		}
 		h = appendContentLength(h, int64(n))
 	}
+	h = c.appendTraceFields(h, x)
 	h = c.appendDate(h)
 	h = c.appendConnection(h, x)
 	x.responseHead = append(h, '\r', '\n')

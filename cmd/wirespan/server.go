@@ -117,6 +117,7 @@ func (s *server) listen() (listeners, error) {
 	}
 	s.http = &httpcore.Server{
 		Addr: o.addr, Workers: o.workers, Engine: o.engine, Accept: o.accept, SharePort: o.sharePort,
+		ServerTiming: o.serverTiming, TraceResponse: o.traceResponse, RequestIDs: o.requestID, TrustedProxies: o.trustedProxies,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError),
 	}
 	l, err := s.listenSite()

@@ -26,6 +26,9 @@ type serverOptions struct {
 	spool           spoolOptions
 	healthCheckPath string
 	trustedProxies  []netip.Prefix
+	serverTiming    bool
+	traceResponse   bool
+	requestID       bool
 	drainTimeout    time.Duration
 	flushTimeout    time.Duration
 
@@ -45,7 +48,10 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	setting(fs, &o.tlsKey, "tls-key", "", "file", "private key in PEM", parseText)
 	setting(fs, &o.traces, "traces", "auto", "list", "auto, otlp, console, none, or otlp,console", parseTraces)
 	o.spool.register(fs)
-	setting(fs, &o.trustedProxies, "trusted-proxies", "", "list", "networks whose Forwarded and X-Forwarded-* are believed", parsePrefixes)
+	setting(fs, &o.trustedProxies, "trusted-proxies", "", "list", "networks whose Forwarded, X-Forwarded-* and X-Request-ID are believed", parsePrefixes)
+	switchSetting(fs, &o.serverTiming, "server-timing", "tell clients in Server-Timing how long each phase took, and the span")
+	switchSetting(fs, &o.traceResponse, "traceresponse", "tell clients in traceresponse which span is theirs")
+	switchSetting(fs, &o.requestID, "request-id", "give each request an X-Request-ID, for its client, the application and the traces")
 	setting(fs, &o.healthCheckPath, "health-check-path", "", "path", "a path whose requests are not logged", parsePath)
 	setting(fs, &o.logLevel, "log-level", "info", "level", "debug, info, warn or error", parseLevel)
 	setting(fs, &o.logFormat, "log-format", "text", "format", "text or json", oneOf("text", "json"))
