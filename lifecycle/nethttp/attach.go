@@ -5,6 +5,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,7 @@ func Attach(server *http.Server, collector lifecycle.Collector) *Server {
 		return s
 	}
 	a := &attachment{
-		server: server, collector: collector,
+		site: s, server: server, collector: collector,
 		next: server.Handler, connContext: server.ConnContext, connState: server.ConnState,
 	}
 	s.attached = a
@@ -36,11 +37,21 @@ func Attach(server *http.Server, collector lifecycle.Collector) *Server {
 	return s
 }
 
-// Server is an http.Server whose connections are reported. Its fields and its other methods are those of the http.Server,
+// Server is an http.Server whose connections are reported. Its other fields and methods are those of the http.Server,
 // and may be used as ever; only the Serve methods must be the Server's own, so that it sees the connections. One that came
 // another way is served without an event, and ErrorLog is told once. Make a Server with [Attach].
 type Server struct {
 	*http.Server
+
+	// ServerTiming, TraceResponse, RequestIDs and TrustedProxies are what they are in package httpcore: they have each final
+	// response that a handler gives tell its client how long the phases took, which span is the request's and under which id
+	// the handler and the collector know it, that of a trusted proxy or a new one. They are to be set before anything is
+	// served, and do nothing where nothing is reported.
+	ServerTiming   bool
+	TraceResponse  bool
+	RequestIDs     bool
+	TrustedProxies []netip.Prefix
+
 	attached *attachment // nil when nothing is reported
 }
 
@@ -90,6 +101,7 @@ func (s *Server) Listener(l net.Listener) net.Listener {
 
 // attachment is what a server and its connections share.
 type attachment struct {
+	site      *Server
 	server    *http.Server
 	collector lifecycle.Collector
 

@@ -33,6 +33,13 @@
 //   - An event may come late, with the time of what it tells: net/http waits half a second before it closes a connection on which the
 //     client is still sending. ReasonTimeout, of a connection, is that of IdleTimeout or ReadHeaderTimeout.
 //
+// # What a response tells
+//
+// [Server] has fields that make responses tell their clients about the request. What is sent without our knowledge has nothing of
+// that: what net/http answers itself, the final response of a handler that writes to net/http's own ResponseWriter, which Unwrap
+// returns, or to the connection that it has taken over, and the end of one that panics. In Server-Timing there is no time in
+// queue, and with HTTP/2 none of the head: they are 0.
+//
 // # TLS
 //
 // ConnectionOpened comes with the first request, or with the end of a connection without one. HandshakeStartNS is AcceptedNS, and

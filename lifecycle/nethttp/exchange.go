@@ -83,6 +83,7 @@ func newExchange(c *conn, w http.ResponseWriter, r *http.Request) *exchange {
 	} else {
 		x.phases = lifecycle.Phases{FirstByte: c.firstByte, HeadParsed: c.headRead}
 	}
+	x.identify()
 	return x
 }
 
@@ -99,6 +100,7 @@ func version(r *http.Request) string {
 // decide takes the status of the final response.
 func (x *exchange) decide(status int) {
 	x.status = status
+	x.tell()
 	if v := x.header["Content-Length"]; len(v) == 1 {
 		if n, err := strconv.ParseInt(v[0], 10, 64); err == nil && n >= 0 {
 			x.declared = n

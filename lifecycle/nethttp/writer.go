@@ -44,10 +44,10 @@ func (w writer) Header() http.Header {
 
 // WriteHeader implements [http.ResponseWriter].
 func (w writer) WriteHeader(status int) {
-	w.x.inner.WriteHeader(status) // which panics when there is no such status
-	if status >= 200 || status == http.StatusSwitchingProtocols {
+	if status >= 200 && status <= 999 || status == http.StatusSwitchingProtocols {
 		w.x.decided(status)
 	}
+	w.x.inner.WriteHeader(status) // which panics when there is no such status
 }
 
 // decided takes the status of the final response, unless there is one.
