@@ -60,3 +60,20 @@ func TestWhatIsToldAllocatesNothing(t *testing.T) {
 		t.Errorf("%g allocations", n)
 	}
 }
+
+func BenchmarkWhatIsTold(b *testing.B) {
+	buf := make([]byte, 0, 512)
+	span, p := spanOf(1), lifecycle.Phases{FirstByte: 1, HeadParsed: 2, HandlerStart: 3}
+	for name, f := range map[string]func(){
+		"request id":    func() { _ = lifecycle.AppendRequestID(buf, 1) },
+		"traceparent":   func() { _ = span.AppendTraceparent(buf) },
+		"Server-Timing": func() { _ = lifecycle.AppendServerTiming(buf, &p, &span, 4) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f()
+			}
+		})
+	}
+}
