@@ -19,7 +19,7 @@ import (
 type settings struct {
 	handler   http.Handler
 	sync      SyncHandler
-	collector lifecycle.Collector // nil when nobody asks what happens, and when
+	collector lifecycle.Collector // nil when nobody listens, nor is told the times
 	engine    Engine
 	workers   int
 

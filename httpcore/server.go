@@ -74,8 +74,8 @@ type Server struct {
 	// MaxRequestsPerConnection ends a connection after so many requests; 0 is no limit.
 	MaxRequestsPerConnection int
 
-	// ServerTiming has each final response say in a Server-Timing field (W3C Server Timing) how long the phases took that were over
-	// when its head was written, and which span is the request's:
+	// ServerTiming has each final response but 101 say in a Server-Timing field (W3C Server Timing) how long the phases took that
+	// were over when its head was written, and which span is the request's:
 	//
 	//	Server-Timing: head;dur=0.1, queue;dur=0.0, handler;dur=3.2, traceparent;desc="00-<trace id>-<span id>-01"
 	//
@@ -90,12 +90,12 @@ type Server struct {
 	// of another origin can when the response has Timing-Allow-Origin, or Access-Control-Expose-Headers, which are the handler's
 	// to set. A cache keeps it with the response.
 	ServerTiming bool
-	// TraceResponse has each final response name the request's span in a traceresponse field (W3C Trace Context, draft of
+	// TraceResponse has each final response but 101 name the request's span in a traceresponse field (W3C Trace Context, draft of
 	// level 2), when the Collector has started one: traceresponse: 00-<trace id>-<span id>-<flags>. It replaces the
 	// handler's. The ids are random and tell nothing by themselves.
 	TraceResponse bool
 	// RequestIDs gives each request an id, a UUID of version 7, and puts it into the X-Request-ID of the Handler's request and
-	// of each final response, in place of what the client and the handler have there, and into the RequestID of the
+	// of each final response but 101, in place of what the client and the handler have there, and into the RequestID of the
 	// events. It has nothing to do with the trace: it is there without a Collector too. That of one of the TrustedProxies is kept
 	// when it is as [lifecycle.ValidRequestID] has it, and the only one. A response made up for a head that was not understood
 	// has a new id. A connection that is refused, and a client that does not speak TLS where it should, has sent no request, and
