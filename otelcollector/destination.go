@@ -123,9 +123,9 @@ func (d *destination) begins(b *batch) {
 	}
 }
 
-// ends notes how an upload of so many bytes ended, and how long it took. One that was given up by this side says nothing.
-func (d *destination) ends(b *batch, r *result, took time.Duration, givenUp, demand bool) {
-	now := time.Now()
+// ends notes how an upload ended.
+func (d *destination) ends(e *end) {
+	now, b := time.Now(), e.batch
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.busy--
@@ -133,22 +133,22 @@ func (d *destination) ends(b *batch, r *result, took time.Duration, givenUp, dem
 	if b.isReplay() {
 		d.replays--
 	}
-	if !r.accepted {
-		d.err = r.err
+	if !e.accepted {
+		d.err = e.err
 	}
 	switch {
-	case r.accepted:
+	case e.accepted:
 		d.accepted++
 		d.refusals = 0
 		if b.isReplay() {
 			d.slots = min(d.slots+1, d.pace.limit)
 		}
-		d.pace.accepted(now, b.bytes, took, demand)
+		d.pace.accepted(now, b.bytes, e.took, e.demand)
 		d.answeredLocked(now)
-	case givenUp:
-	case r.retry:
-		d.failedLocked(now, r)
-	case r.unwelcome():
+	case e.givenUp, e.suspected && !e.told:
+	case e.retry:
+		d.failedLocked(now, &e.result)
+	case e.unwelcome():
 		if d.refusals++; d.refusals >= refusalsUntilPause {
 			d.becomeLocked(ReceiverRefusing, now)
 			d.before = now.Add(refusedPause)
@@ -209,10 +209,15 @@ func (d *destination) waitLocked(until time.Time) {
 }
 
 // pauseAfter returns how long to wait after so many pauses in a row.
-func pauseAfter(pauses int) time.Duration {
+func pauseAfter(pauses int) time.Duration { return jitter(pauseBound(pauses)) }
+
+func pauseBound(pauses int) time.Duration {
 	bound := float64(firstPause) * math.Pow(pauseFactor, float64(min(pauses, 20)))
-	return jitter(time.Duration(min(bound, float64(maxPause))))
+	return time.Duration(min(bound, float64(maxPause)))
 }
+
+// pauseOf is pauseAfter for a batch that may be to blame itself: never a short one.
+func pauseOf(tries int) time.Duration { return (pauseBound(tries) + pauseAfter(tries)) / 2 }
 
 func (d *destination) becomeLocked(s ReceiverState, now time.Time) {
 	if d.state != s {

@@ -196,7 +196,7 @@ func (d *disk) retry(b *batch, up bool) {
 	}
 	s.after = time.Time{}
 	if up {
-		s.after = time.Now().Add(pauseAfter(b.frame.Attempts()))
+		s.after = time.Now().Add(pauseOf(b.frame.Attempts()))
 	}
 	d.noteLocked(b.frame, s)
 	d.mu.Unlock()
@@ -210,16 +210,17 @@ func (d *disk) pause(f *spool.Frame, now time.Time) time.Duration {
 	return max(d.suspects[f.Ordinal()].after.Sub(now), 0)
 }
 
-// isPoison is pipeline.isPoison for a batch in the spool.
-func (d *disk) isPoison(b *batch, accepted uint64) bool {
+// failed notes that an upload of a batch has failed. It returns how often one did before, and how many others were accepted
+// before the first of them.
+func (d *disk) failed(b *batch, accepted uint64) (tries int, since uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, known := d.suspects[b.frame.Ordinal()]
 	if !known {
-		d.noteLocked(b.frame, suspect{since: accepted})
-		return false
+		s = suspect{since: accepted}
+		d.noteLocked(b.frame, s)
 	}
-	return b.frame.Attempts()+1 >= poisonTries && accepted-s.since >= poisonOthers
+	return b.frame.Attempts(), s.since
 }
 
 func (d *disk) noteLocked(f *spool.Frame, s suspect) {

@@ -86,11 +86,14 @@ func (p *pipeline) upload(b *batch) {
 	took := time.Since(began)
 	m.empty()
 	p.messages.Put(m)
-	givenUp := !r.accepted && p.uploads.Err() != nil
-	p.receiver.ends(b, &r, took, givenUp, p.queue.demand())
+	e := end{batch: b, result: r, took: took, givenUp: !r.accepted && p.uploads.Err() != nil, demand: p.queue.demand()}
+	if r.retry && !r.accepted && !e.givenUp {
+		e.suspected, e.poison = p.blame(b)
+	}
+	p.receiver.ends(&e)
 	p.metrics.uploaded(p.uploads, took, &r)
-	p.tell(b, &r, givenUp)
-	p.finish(b, &r, givenUp)
+	p.tell(&e)
+	p.finish(&e)
 	p.queue.wake()
 }
 
@@ -102,23 +105,35 @@ func (p *pipeline) attempt(b *batch, m *message) result {
 	return a.result
 }
 
+// end is how an upload ended.
+type end struct {
+	result
+	batch     *batch
+	took      time.Duration
+	givenUp   bool // by this side, which says nothing about the receiver
+	demand    bool // other batches wait
+	suspected bool // others were accepted since the batch failed first
+	poison    bool // and that often enough
+}
+
 // tell reports an upload that was not accepted, or was with a complaint.
-func (p *pipeline) tell(b *batch, r *result, givenUp bool) {
-	if r.err != nil && !givenUp {
-		p.reporter.report(fmt.Errorf("otelcollector: upload %d spans: %w", b.spans, r.err))
+func (p *pipeline) tell(e *end) {
+	if e.err != nil && !e.givenUp {
+		p.reporter.report(fmt.Errorf("otelcollector: upload %d spans: %w", e.batch.spans, e.err))
 	}
 }
 
 // finish does with a batch what the answer asks for.
-func (p *pipeline) finish(b *batch, r *result, givenUp bool) {
+func (p *pipeline) finish(e *end) {
+	b := e.batch
 	switch {
-	case r.accepted:
-		p.settle(b, int(min(max(r.rejected, 0), int64(b.spans))), "")
-	case givenUp:
+	case e.accepted:
+		p.settle(b, int(min(max(e.rejected, 0), int64(b.spans))), "")
+	case e.givenUp:
 		p.putBack(b)
-	case !r.retry:
-		p.settle(b, 0, r.reason())
-	case p.isPoison(b):
+	case !e.retry:
+		p.settle(b, 0, e.reason())
+	case e.poison:
 		p.settle(b, 0, DroppedPoison)
 	default:
 		p.tryAgain(b)
@@ -162,7 +177,7 @@ func (p *pipeline) tryAgain(b *batch) {
 		p.letGo(b)
 		return
 	}
-	b.after = time.Now().Add(pauseAfter(b.tries))
+	b.after = time.Now().Add(pauseOf(b.tries))
 	b.tries++
 	p.queue.giveBack(b)
 }
@@ -175,17 +190,18 @@ func (p *pipeline) letGo(b *batch) {
 	p.recycle(b)
 }
 
-// isPoison notes that an upload of b has failed, and reports whether that is the fault of b: others were accepted since it
-// failed first, and it still fails.
-func (p *pipeline) isPoison(b *batch) bool {
+// blame notes that an upload of b has failed, and says whether that may be the fault of b: others were accepted since it
+// failed first, and it still fails. When both have happened often enough, it is poison.
+func (p *pipeline) blame(b *batch) (suspected, poison bool) {
 	accepted := p.receiver.acceptedSoFar()
+	tries, since := b.tries, b.since
 	if b.frame != nil {
-		return p.disk.isPoison(b, accepted)
+		tries, since = p.disk.failed(b, accepted)
+	} else if b.tries == 0 {
+		b.since, since = accepted, accepted
 	}
-	if b.tries == 0 {
-		b.since = accepted
-	}
-	return b.tries+1 >= poisonTries && accepted-b.since >= poisonOthers
+	others := accepted - since
+	return others > 0, tries+1 >= poisonTries && others >= poisonOthers
 }
 
 // abandon drops what waits in memory.
