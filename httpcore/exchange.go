@@ -144,13 +144,19 @@ type headFields struct {
 
 // Get implements [lifecycle.Fields].
 func (f *headFields) Get(name string) string {
-	for i := range f.head.Fields {
+	value, _ := f.Next(name, 0)
+	return value
+}
+
+// Next implements [lifecycle.Fields].
+func (f *headFields) Next(name string, at int) (value string, after int) {
+	for i := at; i < len(f.head.Fields); i++ {
 		field := &f.head.Fields[i]
 		if int(field.Name.End-field.Name.Start) == len(name) && strings.EqualFold(slice(f.text, field.Name), name) {
-			return slice(f.text, field.Value)
+			return slice(f.text, field.Value), i + 1
 		}
 	}
-	return ""
+	return "", -1
 }
 
 // All implements [lifecycle.Fields].
@@ -177,12 +183,21 @@ type headText struct{ text string }
 
 // Get implements [lifecycle.Fields].
 func (f *headText) Get(name string) string {
-	for n, v := range f.All() {
-		if strings.EqualFold(n, name) {
-			return v
+	value, _ := f.Next(name, 0)
+	return value
+}
+
+// Next implements [lifecycle.Fields]. A position is that of a line's end, or the beginning of the status line.
+func (f *headText) Next(name string, at int) (value string, after int) {
+	_, rest, _ := strings.Cut(f.text[at:], "\r\n")
+	for rest != "" {
+		var line string
+		line, rest, _ = strings.Cut(rest, "\r\n")
+		if n, v, ok := strings.Cut(line, ": "); ok && strings.EqualFold(n, name) {
+			return v, len(f.text) - len(rest) - len("\r\n")
 		}
 	}
-	return ""
+	return "", -1
 }
 
 // All implements [lifecycle.Fields].

@@ -22,6 +22,7 @@
 //   - Request.Index counts the RequestStarted events of a connection, from 1.
 //   - StreamOpened comes at most once for a request, and StreamClosed follows it before the outcome, whose
 //     Streaming says whether there was one.
+//   - The ways to read [Fields] agree: Get gives the first of the values that All gives, and Next gives each.
 //   - On a connection with pipelined requests the next RequestStarted may come before the outcome of
 //     the one before it, because their responses leave in one write; outcomes keep the order of the requests.
 //   - On a connection whose Protocol is "h2" requests are answered side by side: outcomes come in any order, and events of

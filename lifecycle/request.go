@@ -11,6 +11,12 @@ import (
 type Fields interface {
 	// Get returns the first value of the field with this name, or "".
 	Get(name string) string
+	// Next is for all values of a field, one after the other and without an allocation: it returns the value of the next
+	// line with this name, and the position after it, which is for the next call. The first call has the position 0;
+	// a negative position says that there is no such line any more.
+	//
+	//	for v, at := f.Next(name, 0); at >= 0; v, at = f.Next(name, at) { ... }
+	Next(name string, at int) (value string, after int)
 	// All yields every field line in the order of the message, its name as received.
 	All() iter.Seq2[string, string]
 	// Clone returns a copy that stays valid.

@@ -150,6 +150,9 @@ func (c *connection) requestStarted(e *lifecycle.RequestStarted) string {
 		return fmt.Sprintf("Index counts the requests of a connection from 1, so it should be %d, not %d", c.started, e.Index)
 	}
 	c.pending = append(c.pending, &request{index: e.Index})
+	if rule := agrees(e.Fields); rule != "" {
+		return rule
+	}
 	return inOrder(&e.Phases)
 }
 
@@ -205,6 +208,9 @@ func (c *connection) outcome(o *lifecycle.Outcome) string {
 	}
 	c.pending = slices.DeleteFunc(c.pending, func(other *request) bool { return other == p })
 	c.bytesSent += o.BytesSent
+	if rule := agrees(o.ResponseFields); rule != "" {
+		return rule
+	}
 	return inOrder(&o.Phases)
 }
 

@@ -106,11 +106,37 @@ func TestInvariantsBroken(t *testing.T) {
 		l := started()
 		return l.add(&lifecycle.ResponseCompleted{Stamp: l.stamp(), Outcome: o}).close(1, 0).events
 	}
+	withFields := func(f lifecycle.Fields) []lifecycle.Event {
+		l := opened()
+		return l.add(&lifecycle.RequestStarted{Stamp: l.stamp(), Request: &lifecycle.Request{Index: 1, Fields: f}}).respond(1, 0).close(1, 0).events
+	}
+	withResponseFields := func(f lifecycle.Fields) []lifecycle.Event {
+		o := outcome(1, 0)
+		o.ResponseFields = f
+		l := started()
+		return l.add(&lifecycle.ResponseCompleted{Stamp: l.stamp(), Outcome: o}).close(1, 0).events
+	}
+	cookies := lifecycletest.Fields{{"Set-Cookie", "a"}, {"Date", "now"}, {"set-cookie", "b"}}
+	if err := lifecycletest.CheckInvariants(withResponseFields(cookies)); err != nil {
+		t.Error(err)
+	}
 	for _, c := range []struct {
 		name   string
 		events []lifecycle.Event
 		want   string
 	}{
+		{
+			"fields of which only the first value comes", withFields(firstOnly{cookies}),
+			"for the field set-cookie [\"a\"], not [\"a\" \"b\"]",
+		},
+		{
+			"fields whose values come without end", withResponseFields(endless{cookies}),
+			"ResponseCompleted of connection 1: Next gives the values that All gives",
+		},
+		{
+			"fields whose first value is the last", withFields(lastFirst{cookies}),
+			"Get gives the first of the values [\"a\" \"b\"] of the field set-cookie, but \"b\"",
+		},
 		{
 			"never completed", opened().events,
 			"connection 1: its ConnectionOpened has no ConnectionCompleted",
@@ -285,4 +311,29 @@ func TestInvariantsBroken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// firstOnly forgets the lines of a field but one.
+type firstOnly struct{ lifecycletest.Fields }
+
+func (f firstOnly) Next(name string, at int) (value string, after int) {
+	if at > 0 {
+		return "", -1
+	}
+	return f.Fields.Next(name, at)
+}
+
+// endless begins from the start again.
+type endless struct{ lifecycletest.Fields }
+
+func (f endless) Next(name string, _ int) (value string, after int) { return f.Fields.Next(name, 0) }
+
+// lastFirst gives the last value of a field.
+type lastFirst struct{ lifecycletest.Fields }
+
+func (f lastFirst) Get(name string) (last string) {
+	for v, at := f.Next(name, 0); at >= 0; v, at = f.Next(name, at) {
+		last = v
+	}
+	return last
 }

@@ -47,12 +47,18 @@ func putFields(f *fields) {
 
 // Get implements [lifecycle.Fields].
 func (f *fields) Get(name string) string {
-	for i := range f.list {
+	value, _ := f.Next(name, 0)
+	return value
+}
+
+// Next implements [lifecycle.Fields].
+func (f *fields) Next(name string, at int) (value string, after int) {
+	for i := at; i < len(f.list); i++ {
 		if strings.EqualFold(f.list[i].name, name) {
-			return f.list[i].value
+			return f.list[i].value, i + 1
 		}
 	}
-	return ""
+	return "", -1
 }
 
 // All implements [lifecycle.Fields].

@@ -75,12 +75,21 @@ var _ lifecycle.Fields = (*headText)(nil)
 
 // Get implements [lifecycle.Fields].
 func (f *headText) Get(name string) string {
-	for n, v := range f.All() {
-		if strings.EqualFold(n, name) {
-			return v
+	value, _ := f.Next(name, 0)
+	return value
+}
+
+// Next implements [lifecycle.Fields]. A position is that of a line's end, or the beginning of the status line.
+func (f *headText) Next(name string, at int) (value string, after int) {
+	_, rest, _ := strings.Cut(f.text[at:], "\r\n")
+	for rest != "" {
+		var line string
+		line, rest, _ = strings.Cut(rest, "\r\n")
+		if n, v, ok := strings.Cut(line, ": "); ok && strings.EqualFold(n, name) {
+			return v, len(f.text) - len(rest) - len("\r\n")
 		}
 	}
-	return ""
+	return "", -1
 }
 
 // All implements [lifecycle.Fields].
