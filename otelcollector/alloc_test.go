@@ -2,11 +2,13 @@ package otelcollector_test
 
 import (
 	"testing"
+	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/wirespan/wirespan/lifecycle"
 	"github.com/wirespan/wirespan/lifecycle/lifecycletest"
+	"github.com/wirespan/wirespan/otelcollector"
 )
 
 // hot is a request as a server emits it, over and over, from storage of its own.
@@ -32,6 +34,7 @@ func newHot(w *wire, fields ...[2]string) *hot {
 		Phases: lifecycle.Phases{
 			IdleSince: now, FirstByte: now, HeadParsed: now, HandlerStart: now, FirstResponseByte: now, HandlerEnd: now, LastByte: now,
 		},
+		ResponseFields: f,
 	}}
 	return h
 }
@@ -42,16 +45,23 @@ func (h *hot) serve() {
 }
 
 var hotCases = []struct {
-	name    string
-	sampler sdktrace.Sampler
-	fields  [][2]string
-	sampled bool
+	name     string
+	settings otelcollector.Settings
+	fields   [][2]string
+	sampled  bool
 }{
-	{"sampled", sdktrace.ParentBased(sdktrace.AlwaysSample()), nil, true},
-	{"sampled with a parent", sdktrace.ParentBased(sdktrace.AlwaysSample()), [][2]string{{"traceparent", traceparent + "01"}}, true},
-	{"unsampled", sdktrace.ParentBased(sdktrace.NeverSample()), nil, false},
-	{"unsampled by its parent", sdktrace.ParentBased(sdktrace.AlwaysSample()), [][2]string{{"traceparent", traceparent + "00"}}, false},
-	{"unsampled by ratio", sdktrace.TraceIDRatioBased(0), nil, false},
+	{"sampled", otelcollector.Settings{Sampler: sdktrace.ParentBased(sdktrace.AlwaysSample())}, nil, true},
+	{"sampled with a parent", otelcollector.Settings{Sampler: sdktrace.ParentBased(sdktrace.AlwaysSample())}, [][2]string{{"traceparent", traceparent + "01"}}, true},
+	{"sampled with captured headers", otelcollector.Settings{
+		Sampler: sdktrace.AlwaysSample(), CaptureRequestHeaders: []string{"Accept", "X-Two", "X-None"}, CaptureResponseHeaders: []string{"Vary"},
+	}, [][2]string{{"X-Two", "1"}, {"X-Two", "2"}}, true},
+	{"unsampled", otelcollector.Settings{Sampler: sdktrace.ParentBased(sdktrace.NeverSample())}, nil, false},
+	{"unsampled by its parent", otelcollector.Settings{Sampler: sdktrace.ParentBased(sdktrace.AlwaysSample())}, [][2]string{{"traceparent", traceparent + "00"}}, false},
+	{"unsampled by ratio", otelcollector.Settings{Sampler: sdktrace.TraceIDRatioBased(0)}, nil, false},
+	{"unsampled and not kept", otelcollector.Settings{
+		Sampler: sdktrace.NeverSample(), KeepErrors: true, KeepSlowerThan: time.Second,
+	}, nil, false},
+	{"ignored", otelcollector.Settings{IgnorePaths: []string{"/healthz", "/users/*"}}, nil, false},
 }
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
@@ -63,7 +73,7 @@ func TestRequestDoesNotAllocate(t *testing.T) {
 	for _, c := range hotCases {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := quiet(t, &sink{})
-			cfg.Sampler = c.sampler
+			cfg.Settings = c.settings
 			col := newCollector(t, cfg)
 			h := newHot(dial(t, col), c.fields...)
 			if n := testing.AllocsPerRun(500, h.serve); n != 0 {
@@ -81,7 +91,7 @@ func BenchmarkRequest(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			cfg := quiet(b, nil)
 			cfg.Client = discard{}
-			cfg.Sampler = c.sampler
+			cfg.Settings = c.settings
 			h := newHot(dial(b, newCollector(b, cfg)), c.fields...)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -89,6 +99,35 @@ func BenchmarkRequest(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkUnsampled is what tracing costs a server that samples few of its requests or none: the events beside what the
+// same events cost with nobody who listens. The bar is 0.3 us more.
+func BenchmarkUnsampled(b *testing.B) {
+	run := func(name string, settings *otelcollector.Settings, fields ...[2]string) {
+		b.Run(name, func(b *testing.B) {
+			w := &wire{t: b, to: lifecycle.Noop}
+			if settings != nil {
+				cfg := quiet(b, nil)
+				cfg.Client, cfg.Settings = discard{}, *settings
+				w = dial(b, newCollector(b, cfg))
+			}
+			h := newHot(w, fields...)
+			b.ReportAllocs()
+			for b.Loop() {
+				h.serve()
+			}
+		})
+	}
+	parent := [2]string{"traceparent", traceparent + "00"}
+	run("no tracing", nil)
+	run("always_off", &otelcollector.Settings{Sampler: sdktrace.NeverSample()})
+	run("ratio 0.1", &otelcollector.Settings{Sampler: sdktrace.TraceIDRatioBased(0.1)})
+	run("by its parent", &otelcollector.Settings{Sampler: sdktrace.ParentBased(sdktrace.AlwaysSample())}, parent)
+	run("always_off, errors and slow ones are kept", &otelcollector.Settings{
+		Sampler: sdktrace.NeverSample(), KeepErrors: true, KeepSlowerThan: time.Second,
+	})
+	run("ignored", &otelcollector.Settings{IgnorePaths: []string{"/healthz", "/users/*"}})
 }
 
 // BenchmarkWorkers has each worker serve requests of its own, on all processors.

@@ -36,6 +36,12 @@ func (r *requestSpan) appendAttributes(dst []byte) []byte {
 			dst = r.text(dst, keyUserAgent, agent)
 		}
 	}
+	limit := c.collector.limits.AttributeValueLengthLimit
+	dst = appendCaptured(dst, r.settings.requestHeaders, o.Fields, limit)
+	dst = appendCaptured(dst, r.settings.responseHeaders, o.ResponseFields, limit)
+	if r.kept != "" {
+		dst = keySamplingReason.AppendString(dst, otlp.SpanAttribute, r.kept)
+	}
 	if r.route != "" {
 		dst = r.text(dst, keyRoute, r.route)
 	}
@@ -86,7 +92,7 @@ func (r *requestSpan) appendURL(dst []byte, from *origin) []byte {
 		path, query := splitTarget(o.Method, o.Target)
 		dst = r.text(dst, keyPath, path)
 		if query != "" {
-			dst = r.text(dst, keyQuery, redactQuery(query))
+			dst = r.text(dst, keyQuery, r.settings.redact(query))
 		}
 	}
 	if r.c.scheme(o.Request, from) == "https" {
@@ -180,7 +186,7 @@ func appendSeconds(dst []byte, k *otlp.Key, d time.Duration) []byte {
 func seconds(d time.Duration) float64 { return float64(d) / float64(time.Second) }
 
 // samplingAttributes are the name and the attributes that the conventions want a sampler to see. They may be kept.
-func (c *connection) samplingAttributes(r *lifecycle.Request) (name string, attrs []attribute.KeyValue) {
+func (c *connection) samplingAttributes(s *settings, r *lifecycle.Request) (name string, attrs []attribute.KeyValue) {
 	from := origin{}
 	if c.trusted {
 		from = c.collector.origin(r.Fields)
@@ -198,7 +204,7 @@ func (c *connection) samplingAttributes(r *lifecycle.Request) (name string, attr
 	add(keyMethod, method)
 	path, query := splitTarget(r.Method, r.Target)
 	add(keyPath, path)
-	add(keyQuery, redactQuery(query))
+	add(keyQuery, s.redact(query))
 	add(keyScheme, c.scheme(r, &from))
 	host := r.Host
 	if from.host != "" {
@@ -211,7 +217,7 @@ func (c *connection) samplingAttributes(r *lifecycle.Request) (name string, attr
 	}
 	add(keyClientAddress, from.client)
 	add(keyUserAgent, r.Header("User-Agent"))
-	return name, attrs
+	return name, append(attrs, capturedAttributes(s.requestHeaders, r.Fields)...)
 }
 
 // cloned copies a string of an event, so that it may be kept.

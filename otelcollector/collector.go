@@ -7,9 +7,9 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -25,8 +25,7 @@ import (
 type Collector struct {
 	disabled   bool // OTEL_SDK_DISABLED
 	resource   *resource.Resource
-	given      sdktrace.Sampler
-	sampler    sampler
+	inForce    atomic.Pointer[settings] // loaded once for an event
 	propagator propagator
 	methods    []knownMethod
 	trusted    []netip.Prefix
@@ -57,12 +56,9 @@ func New(ctx context.Context, cfg Config) (*Collector, error) {
 	if c.resource, err = resourceOf(ctx, &cfg); err != nil {
 		return nil, err
 	}
-	if c.given = cfg.Sampler; c.given == nil {
-		if c.given, err = samplerFromEnv(); err != nil {
-			return nil, err
-		}
+	if err := c.Reconfigure(cfg.Settings); err != nil {
+		return nil, err
 	}
-	c.sampler = newSampler(c.given)
 	p := cfg.Propagator
 	if p == nil {
 		if p, err = propagatorFromEnv(); err != nil {
@@ -193,34 +189,17 @@ func (c *Collector) Resource() *resource.Resource { return c.resource }
 // Propagator returns the propagator, for a client that passes the trace on.
 func (c *Collector) Propagator() propagation.TextMapPropagator { return c.propagator.all }
 
-// Sampler returns the sampler that decides on the spans of requests.
-func (c *Collector) Sampler() sdktrace.Sampler { return c.given }
+// Sampler returns a sampler that decides as that of the settings in force, also when they have changed since: for an
+// application that configures an SDK of its own.
+func (c *Collector) Sampler() sdktrace.Sampler { return follower{c} }
 
 // newProvider makes what a live span returns as its TracerProvider.
 func (c *Collector) newProvider() trace.TracerProvider {
 	return sdktrace.NewTracerProvider(
 		sdktrace.WithResource(c.resource),
-		sdktrace.WithSampler(c.given),
+		sdktrace.WithSampler(c.Sampler()),
 		sdktrace.WithSpanProcessor(c.SpanProcessor()),
 	)
-}
-
-// root makes the identity of a span without a parent and the decision whether it is sampled. attributes is only called
-// for a sampler that has to be asked.
-func (c *Collector) root(name string, kind trace.SpanKind, attributes func() []attribute.KeyValue) (t lifecycle.TraceContext, extra []attribute.KeyValue) {
-	t.TraceID, t.SpanID, t.Flags = newTraceID(), newSpanID(), flagRandom
-	var sampled bool
-	if c.sampler.custom == nil {
-		sampled = c.sampler.rules.root.samples(&t.TraceID)
-	} else {
-		var r sdktrace.SamplingResult
-		sampled, r = c.sampler.ask(context.Background(), t.TraceID, name, kind, attributes())
-		t.State, extra = r.Tracestate.String(), r.Attributes
-	}
-	if sampled {
-		t.Flags |= flagSampled
-	}
-	return t, extra
 }
 
 // passOn is what remains of a disabled Collector.

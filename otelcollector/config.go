@@ -8,7 +8,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
 // Config configures a [Collector]. The zero value follows the OTEL_* environment variables of the OpenTelemetry
@@ -22,11 +21,8 @@ type Config struct {
 	// telemetry.sdk.*, and a random service.instance.id.
 	Resource *resource.Resource
 
-	// Sampler decides for each request and each connection, before it is known how they end. The samplers of package
-	// sdktrace are decided without calling them, and so without an allocation. A RecordOnly decision counts as Drop:
-	// no processor is there to see such a span. nil follows OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG, and
-	// samples everything that its caller did not decide against when they are not set either.
-	Sampler sdktrace.Sampler
+	// Settings are those to begin with.
+	Settings
 
 	// Propagator reads the caller's span and baggage from the request's header. W3C Trace Context, alone or with
 	// Baggage, is read without an allocation. nil follows OTEL_PROPAGATORS; tracecontext,baggage when it is not set.

@@ -31,6 +31,7 @@ type connection struct {
 
 	// Only touched by the events, which come one after the other.
 	sampled bool   // the connection's own span, or one of its requests'
+	traced  bool   // one of its requests was not ignored
 	http10  bool   // the last request was HTTP/1.0
 	failure string // Code of the last request, if that failed
 
@@ -47,7 +48,7 @@ var (
 // open starts the span of a connection. Whether it is exported is decided when the connection is closed: when it was
 // sampled itself, or one of its requests was and links to it.
 func (c *Collector) open(e *lifecycle.ConnectionOpened) *connection {
-	t, _ := c.root(nameConnection, trace.SpanKindInternal, peerAttributes(&e.Peers))
+	t, _ := c.inForce.Load().root(nameConnection, trace.SpanKindInternal, peerAttributes(&e.Peers))
 	n := &connection{
 		collector: c,
 		traceID:   t.TraceID, spanID: t.SpanID, flags: t.Flags, sampled: t.Sampled(),
@@ -85,16 +86,20 @@ func (c *connection) Record(e lifecycle.Event) {
 }
 
 // Context implements [lifecycle.ContextProvider]: the context carries the span of the request, and the baggage that
-// came with it.
+// came with it. That of a request that is ignored carries the span of its caller.
 func (c *connection) Context(parent context.Context, e *lifecycle.RequestStarted) context.Context {
 	ctx := c.collector.propagator.context(parent, e.Request)
+	if !e.Trace.IsValid() {
+		return ctx
+	}
 	return trace.ContextWithSpan(ctx, c.liveSpan(e))
 }
 
-// liveSpan returns the span of a request for its handler. It records if the request is sampled and has no outcome.
+// liveSpan returns the span of a request for its handler. It records if the request is sampled, or may be kept although it
+// is not, and has no outcome.
 func (c *connection) liveSpan(e *lifecycle.RequestStarted) trace.Span {
 	s := newLiveSpan(c.collector, &e.Trace)
-	if e.Ended || !e.Trace.Sampled() || c.stray {
+	if e.Ended || c.stray || !e.Trace.Sampled() && !c.collector.inForce.Load().keeps() {
 		return s
 	}
 	c.mu.Lock()

@@ -9,8 +9,8 @@ import (
 
 // completed ends the span of a connection, from accept to close, and that of its TLS handshake.
 func (c *connection) completed(e *lifecycle.ConnectionCompleted) {
-	if !c.sampled || c.shard == nil {
-		return
+	if !c.sampled || c.shard == nil || e.RequestsServed > 0 && !c.traced {
+		return // not sampled, or nothing but requests that are ignored
 	}
 	end := lifecycle.UnixNano(e.TimestampNS)
 	at := func(ns int64) int64 { return end - (e.TimestampNS - ns) }
@@ -86,7 +86,7 @@ func (c *Collector) refused(s lifecycle.Stamp, p *lifecycle.Peers) *connection {
 	if c.pipeline == nil {
 		return nil
 	}
-	t, _ := c.root(nameConnection, trace.SpanKindInternal, peerAttributes(p))
+	t, _ := c.inForce.Load().root(nameConnection, trace.SpanKindInternal, peerAttributes(p))
 	if !t.Sampled() {
 		return nil
 	}

@@ -16,11 +16,20 @@
 // The handler finds the span of its request with [trace.SpanFromContext], made when it is first asked for. It can do
 // there whatever a [trace.Span] can; only End does nothing, since the server ends the span.
 //
+// # Sampling and settings
+//
+// The sampler decides when the head of a request is there; what it decides against costs a tenth of a microsecond and no
+// allocation. [Settings] can have errors and slow requests exported all the same, marked by wirespan.sampling.reason, have the
+// requests of some paths not traced at all, capture header fields, and choose which query parameters are redacted.
+// [Collector.Reconfigure] changes them while the Collector runs: they are one immutable value behind a pointer, which each
+// event loads once.
+//
 // # Inside
 //
+//	settings         what may change meanwhile                                    settings.go, ignore.go, capture.go
 //	RequestStarted   ids and the head decision, written into Request.Trace        propagate.go, sample.go
 //	Context          a live span, in a list of the connection                     live.go
-//	outcome          one Span message, encoded at the end of a shard's batch      request.go, attributes.go
+//	outcome          one Span message, encoded at the end of a shard's batch      request.go, attributes.go, keep.go
 //	shard            spans of one worker or one SDK scope, up to 512 KiB          shard.go
 //	queue            batches in order, bounded in bytes, and all accounts         queue.go
 //	dispatch         begins uploads as the receiver admits them                   dispatch.go, destination.go, pace.go
@@ -56,6 +65,8 @@
 // # Limits
 //
 // OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, OTEL_SPAN_EVENT_COUNT_LIMIT and OTEL_SPAN_LINK_COUNT_LIMIT bound what handlers put
-// on a span; the server's own attributes, of which there is a fixed number, come on top.
-// OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT holds for both.
+// on a span, OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT and OTEL_LINK_ATTRIBUTE_COUNT_LIMIT what they put on its events and links;
+// the server's own attributes, whose number the settings fix, come on top. OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT holds
+// for both. OTEL_ATTRIBUTE_COUNT_LIMIT and OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT stand in for those of spans. Whatever a client
+// sends becomes valid UTF-8, and is cut between characters.
 package otelcollector

@@ -2,10 +2,8 @@ package otelcollector
 
 import (
 	"fmt"
-	"math"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/contrib/propagators/autoprop"
@@ -42,47 +40,19 @@ func wrong(name, value, allowed string) error {
 // isDisabled reads a boolean as the specification has it: everything but "true" is false.
 func isDisabled() bool { return strings.EqualFold(env(envDisabled), "true") }
 
-const samplers = "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or parentbased_traceidratio"
-
 func samplerFromEnv() (sdktrace.Sampler, error) {
-	name := env(envSampler)
-	root, parentBased := strings.CutPrefix(strings.ToLower(name), "parentbased_")
-	var s sdktrace.Sampler
-	switch root {
-	case "":
-		if name != "" {
-			return nil, wrong(envSampler, name, samplers)
-		}
+	name, arg := env(envSampler), env(envSamplerArg)
+	if name == "" {
 		return sdktrace.ParentBased(sdktrace.AlwaysSample()), nil
-	case "always_on":
-		s = sdktrace.AlwaysSample()
-	case "always_off":
-		s = sdktrace.NeverSample()
-	case "traceidratio":
-		ratio, err := ratioFromEnv()
-		if err != nil {
-			return nil, err
-		}
-		s = sdktrace.TraceIDRatioBased(ratio)
-	default:
-		return nil, wrong(envSampler, name, samplers)
 	}
-	if parentBased {
-		s = sdktrace.ParentBased(s)
+	s, err := samplerNamed(name, arg)
+	switch err {
+	case nil:
+		return s, nil
+	case errSamplerRatio:
+		return nil, wrong(envSamplerArg, arg, err.Error())
 	}
-	return s, nil
-}
-
-func ratioFromEnv() (float64, error) {
-	arg := env(envSamplerArg)
-	if arg == "" {
-		return 1, nil
-	}
-	ratio, err := strconv.ParseFloat(arg, 64)
-	if err != nil || math.IsNaN(ratio) || ratio < 0 || ratio > 1 {
-		return 0, wrong(envSamplerArg, arg, "a number from 0 to 1")
-	}
-	return ratio, nil
+	return nil, wrong(envSampler, name, err.Error())
 }
 
 const propagators = "a comma-separated list of tracecontext, baggage, b3, b3multi, jaeger, xray, ottrace, or none"

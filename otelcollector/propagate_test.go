@@ -52,7 +52,7 @@ func FuzzTraceparent(f *testing.F) {
 		f.Add(h, "a=1,b=2")
 	}
 	f.Add(traceparent+"01", "not a tracestate")
-	cfg := otelcollector.Config{NoExport: true, Sampler: sdktrace.ParentBased(sdktrace.AlwaysSample())}
+	cfg := otelcollector.Config{NoExport: true, Settings: otelcollector.Settings{Sampler: sdktrace.ParentBased(sdktrace.AlwaysSample())}}
 	c, err := otelcollector.New(context.Background(), cfg)
 	if err != nil {
 		f.Fatal(err)

@@ -75,7 +75,9 @@ func (r *recorded) append(dst []byte, from, valueLimit int) []byte {
 	return otlp.AppendDropped(dst, r.droppedAttrs, r.droppedEvents, r.droppedLinks)
 }
 
-func isRequestKey(kv attribute.KeyValue) bool { return requestKeys[string(kv.Key)] }
+func isRequestKey(kv attribute.KeyValue) bool {
+	return requestKeys[string(kv.Key)] || isCaptured(string(kv.Key))
+}
 
 func (r *recorded) has(key []byte) bool {
 	for _, kv := range r.attributes {

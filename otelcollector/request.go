@@ -32,25 +32,30 @@ type ending struct {
 
 // requestStarted gives the request its identity: in the trace of its caller, or in a new one.
 func (c *connection) requestStarted(e *lifecycle.RequestStarted) {
+	s := c.collector.inForce.Load()
 	t := &e.Trace
 	var extra []attribute.KeyValue
-	if c.collector.sampler.custom != nil {
-		extra = c.askSampler(e.Request)
-	} else {
+	switch {
+	case s.ignored.matches(e.Request):
+		*t = lifecycle.TraceContext{}
+	case s.sampler.custom != nil:
+		extra = c.askSampler(s, e.Request)
+	default:
 		parent := c.collector.propagator.parent(e.Request)
 		identify(t, &parent)
 		t.State = parent.state
-		if c.collector.sampler.rules.decide(&t.TraceID, &parent) {
+		if s.sampler.rules.decide(&t.TraceID, &parent) {
 			t.Flags |= flagSampled
 		}
 	}
 	if c.stray {
 		return
 	}
+	c.traced = c.traced || t.IsValid()
 	c.sampled = c.sampled || t.Sampled()
 	c.http10 = e.HTTPVersion == "1.0"
 	c.failure = ""
-	if len(extra) > 0 && t.Sampled() {
+	if len(extra) > 0 && (t.Sampled() || s.keeps()) {
 		c.liveSpan(e).SetAttributes(extra...)
 	}
 }
@@ -66,15 +71,15 @@ func identify(t *lifecycle.TraceContext, parent *remote) {
 }
 
 // askSampler has a sampler decide that is not one of the SDK's. It may add attributes.
-func (c *connection) askSampler(r *lifecycle.Request) (extra []attribute.KeyValue) {
+func (c *connection) askSampler(s *settings, r *lifecycle.Request) (extra []attribute.KeyValue) {
 	ctx := c.collector.propagator.context(context.Background(), r)
 	parent := remoteOf(ctx)
 	t := &r.Trace
 	identify(t, &parent)
-	name, attributes := c.samplingAttributes(r)
+	name, attributes := c.samplingAttributes(s, r)
 	var result sdktrace.SamplingResult
 	var sampled bool
-	sampled, result = c.collector.sampler.ask(ctx, t.TraceID, name, trace.SpanKindServer, attributes)
+	sampled, result = s.sampler.ask(ctx, t.TraceID, name, trace.SpanKindServer, attributes)
 	t.State = result.Tracestate.String()
 	if sampled {
 		t.Flags |= flagSampled
@@ -87,29 +92,38 @@ func (c *connection) requestEnded(s lifecycle.Stamp, o *lifecycle.Outcome, end e
 	if o.Request == nil {
 		return
 	}
-	span := requestSpan{c: c, stamp: s, o: o, ending: end, trace: &o.Trace}
-	if end.unstarted || !o.Trace.IsValid() {
-		span.trace = c.unstarted(o.Request)
-	} else if !c.stray {
+	span := requestSpan{c: c, settings: c.collector.inForce.Load(), stamp: s, o: o, ending: end, trace: &o.Trace}
+	switch {
+	case end.unstarted:
+		span.trace = c.unstarted(span.settings, o.Request)
+	case !o.Trace.IsValid():
+		return // ignored
+	case !c.stray:
 		span.live = c.settle(o.Request)
 	}
-	if !c.stray {
-		c.sampled = c.sampled || span.trace.Sampled()
-		if end.how != completed {
-			c.failure = end.code
-		}
+	if !c.stray && end.how != completed {
+		c.failure = end.code
 	}
-	if !span.trace.Sampled() || c.shard == nil {
+	sampled := span.trace.Sampled()
+	if c.shard == nil || !sampled && !span.settings.keeps() {
 		return
 	}
 	span.prepare()
+	if !sampled {
+		if span.kept = span.settings.reasonToKeep(&span); span.kept == "" {
+			return
+		}
+	}
+	if !c.stray {
+		c.sampled, c.traced = true, true
+	}
 	c.shard.encode(&span)
 }
 
 // unstarted makes the identity of a span that no RequestStarted has given one.
-func (c *connection) unstarted(r *lifecycle.Request) *lifecycle.TraceContext {
-	t, _ := c.collector.root(nameOther, trace.SpanKindServer, func() []attribute.KeyValue {
-		_, attributes := c.samplingAttributes(r)
+func (c *connection) unstarted(s *settings, r *lifecycle.Request) *lifecycle.TraceContext {
+	t, _ := s.root(nameOther, trace.SpanKindServer, func() []attribute.KeyValue {
+		_, attributes := c.samplingAttributes(s, r)
 		return attributes
 	})
 	return &t
@@ -118,11 +132,13 @@ func (c *connection) unstarted(r *lifecycle.Request) *lifecycle.TraceContext {
 // requestSpan is the span of one request at its end.
 type requestSpan struct {
 	ending
-	c     *connection
-	stamp lifecycle.Stamp
-	o     *lifecycle.Outcome
-	trace *lifecycle.TraceContext
-	live  *recorded // what the handler put on the span; nil when nothing
+	c        *connection
+	settings *settings
+	stamp    lifecycle.Stamp
+	o        *lifecycle.Outcome
+	trace    *lifecycle.TraceContext
+	live     *recorded // what the handler put on the span; nil when nothing
+	kept     string    // why it is exported although it was not sampled; "" when it was
 
 	startNS, endNS int64 // wall time
 	method         *knownMethod

@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/wirespan/wirespan/lifecycle"
 )
 
 // sampler makes the head decision. The SDK's own samplers are recognised and reduced to rules, which need neither a
@@ -109,3 +111,34 @@ func (s *sampler) ask(ctx context.Context, id [16]byte, name string, kind trace.
 	r = s.custom.ShouldSample(sdktrace.SamplingParameters{ParentContext: ctx, TraceID: id, Name: name, Kind: kind, Attributes: attrs})
 	return r.Decision == sdktrace.RecordAndSample, r
 }
+
+// root makes the identity of a span without a parent and the decision whether it is sampled. attributes is only called
+// for a sampler that has to be asked.
+func (s *settings) root(name string, kind trace.SpanKind, attributes func() []attribute.KeyValue) (t lifecycle.TraceContext, extra []attribute.KeyValue) {
+	t.TraceID, t.SpanID, t.Flags = newTraceID(), newSpanID(), flagRandom
+	var sampled bool
+	if s.sampler.custom == nil {
+		sampled = s.sampler.rules.root.samples(&t.TraceID)
+	} else {
+		var r sdktrace.SamplingResult
+		sampled, r = s.sampler.ask(context.Background(), t.TraceID, name, kind, attributes())
+		t.State, extra = r.Tracestate.String(), r.Attributes
+	}
+	if sampled {
+		t.Flags |= flagSampled
+	}
+	return t, extra
+}
+
+// follower decides as the settings in force of its Collector say.
+type follower struct{ collector *Collector }
+
+var _ sdktrace.Sampler = follower{}
+
+// ShouldSample implements [sdktrace.Sampler].
+func (f follower) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	return f.collector.inForce.Load().of.Sampler.ShouldSample(p)
+}
+
+// Description implements [sdktrace.Sampler].
+func (f follower) Description() string { return f.collector.inForce.Load().of.Sampler.Description() }

@@ -72,6 +72,7 @@ var (
 	keyConnectionSent     = otlp.NewKey("wirespan.connection.sent_bytes")
 	keyRequestIndex       = otlp.NewKey("wirespan.connection.request_index")
 	keyWorkerID           = otlp.NewKey("wirespan.worker.id")
+	keySamplingReason     = otlp.NewKey("wirespan.sampling.reason")
 	keyTimestamp          = otlp.NewKey("wirespan.timestamp_ns")
 	keyRequestID          = otlp.NewKey("wirespan.request.id")
 	keyStreaming          = otlp.NewKey("wirespan.request.streaming")
@@ -80,6 +81,18 @@ var (
 	keyQueue              = otlp.NewKey("wirespan.request.queue.duration")
 	keyHandler            = otlp.NewKey("wirespan.request.handler.duration")
 	keyWrite              = otlp.NewKey("wirespan.request.write.duration")
+)
+
+// Beginnings of the attributes of captured headers.
+const (
+	prefixRequestHeader  = "http.request.header."
+	prefixResponseHeader = "http.response.header."
+)
+
+// Values of wirespan.sampling.reason: why a request was exported although its sampler had decided against it.
+const (
+	reasonError = "error"
+	reasonSlow  = "slow"
 )
 
 // The attribute that says what a link is for.
@@ -99,7 +112,7 @@ var requestKeys = keySet(
 	keyMethod, keyMethodOriginal, keyRequestBody, keyResponseBody, keyStatusCode, keyRoute, keyPath, keyQuery, keyScheme,
 	keyErrorType, keyClientAddress, keyServerAddress, keyServerPort, keyPeerAddress, keyPeerPort, keyProtocolVersion,
 	keyUserAgent, keyTLSName, keyTLSVersion, keyTLSCipher, keyTLSResumed, keyTLSNextProtocol, keyConnectionID,
-	keyConnectionAge, keyConnectionReused, keyRequestIndex, keyRequestID, keyWorkerID, keyTimestamp, keyStreaming, keyIdle, keyHead,
+	keyConnectionAge, keyConnectionReused, keyRequestIndex, keyRequestID, keyWorkerID, keyTimestamp, keyStreaming, keySamplingReason, keyIdle, keyHead,
 	keyQueue, keyHandler, keyWrite,
 )
 

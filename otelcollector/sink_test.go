@@ -195,6 +195,12 @@ func attrs(t testing.TB, kvs []*commonpb.KeyValue) map[string]any {
 			m[kv.Key] = v.DoubleValue
 		case *commonpb.AnyValue_BoolValue:
 			m[kv.Key] = v.BoolValue
+		case *commonpb.AnyValue_ArrayValue: // of strings: as text, so that it can be compared
+			var list []string
+			for _, e := range v.ArrayValue.Values {
+				list = append(list, e.GetStringValue())
+			}
+			m[kv.Key] = fmt.Sprintf("%q", list)
 		default:
 			m[kv.Key] = kv.Value.String()
 		}

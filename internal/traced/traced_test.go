@@ -42,7 +42,12 @@ func TestTracedSyncHandlerAllocatesNothing(t *testing.T) {
 	}
 	for _, e := range []httpcore.Engine{httpcore.EngineGoroutine, httpcore.EngineAuto} {
 		t.Run(e.String(), func(t *testing.T) {
-			collector, err := otelcollector.New(t.Context(), otelcollector.Config{Client: discard{}, Sampler: sdktrace.AlwaysSample()})
+			collector, err := otelcollector.New(t.Context(), otelcollector.Config{
+				Client: discard{}, Settings: otelcollector.Settings{
+					Sampler:               sdktrace.AlwaysSample(),
+					CaptureRequestHeaders: []string{"User-Agent", "X-None"}, CaptureResponseHeaders: []string{"Content-Type"},
+				},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

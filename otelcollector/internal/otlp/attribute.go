@@ -10,6 +10,9 @@ import (
 // maxDepth is how deep arrays and maps may nest, as in the SDK; below lies an empty value.
 const maxDepth = 64
 
+// arrayElement is the only field of ArrayValue, and of KeyValueList.
+const arrayElement = ResourceAttribute // field 1 there as well
+
 // AppendKeyValue appends an attribute of the OpenTelemetry API. Strings and byte slices in it are cut off after limit
 // characters or bytes, unless limit is negative.
 func AppendKeyValue(dst []byte, f Field, kv attribute.KeyValue, limit int) []byte {
@@ -50,13 +53,12 @@ func appendAny(dst []byte, f Field, v attribute.Value, limit, depth int) []byte 
 	return Close(dst, mark)
 }
 
-// appendComposite appends the array or map in v: each is a message whose only field, 1, is repeated.
+// appendComposite appends the array or map in v: each is a message with one field, which is repeated.
 func appendComposite(dst []byte, v attribute.Value, limit, depth int) []byte {
-	const element = ResourceAttribute // field 1, here of ArrayValue or KeyValueList
 	if v.Type() == attribute.MAP {
 		dst, mark := Open(dst, Field(anyKVList))
 		for _, kv := range v.AsMap() {
-			dst = appendKeyValue(dst, element, kv, limit, depth+1)
+			dst = appendKeyValue(dst, arrayElement, kv, limit, depth+1)
 		}
 		return Close(dst, mark)
 	}
@@ -64,23 +66,23 @@ func appendComposite(dst []byte, v attribute.Value, limit, depth int) []byte {
 	switch v.Type() {
 	case attribute.BOOLSLICE:
 		for _, b := range v.AsBoolSlice() {
-			dst = appendBool(append(dst, byte(element), 2), b)
+			dst = appendBool(append(dst, byte(arrayElement), 2), b)
 		}
 	case attribute.INT64SLICE:
 		for _, i := range v.AsInt64Slice() {
-			dst = appendInt(append(dst, byte(element), byte(1+protowire.SizeVarint(uint64(i)))), i)
+			dst = appendInt(append(dst, byte(arrayElement), byte(1+protowire.SizeVarint(uint64(i)))), i)
 		}
 	case attribute.FLOAT64SLICE:
 		for _, d := range v.AsFloat64Slice() {
-			dst = appendDouble(append(dst, byte(element), 9), d)
+			dst = appendDouble(append(dst, byte(arrayElement), 9), d)
 		}
 	case attribute.STRINGSLICE:
 		for _, s := range v.AsStringSlice() {
-			dst = appendAny(dst, element, attribute.StringValue(s), limit, depth+1)
+			dst = appendAny(dst, arrayElement, attribute.StringValue(s), limit, depth+1)
 		}
 	case attribute.SLICE:
 		for _, e := range v.AsSlice() {
-			dst = appendAny(dst, element, e, limit, depth+1)
+			dst = appendAny(dst, arrayElement, e, limit, depth+1)
 		}
 	}
 	return Close(dst, mark)
