@@ -10,8 +10,9 @@ import (
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
 
-// maxMethodBytes bounds http.request.method_original: of a head that could not be parsed, anything may be the method.
-const maxMethodBytes = 64
+// maxMethod is the length, in characters, of the longest http.request.method_original: of a head that could not be
+// parsed, anything may be the method.
+const maxMethod = 64
 
 // appendAttributes appends the attributes of a request span, and its link to the connection.
 func (r *requestSpan) appendAttributes(dst []byte) []byte {
@@ -79,7 +80,7 @@ func (r *requestSpan) appendMethod(dst []byte) []byte {
 	}
 	dst = append(dst, attrMethodOther...)
 	if m := r.o.Method; m != "" {
-		dst = r.text(dst, keyMethodOriginal, m[:min(len(m), maxMethodBytes)])
+		dst = r.text(dst, keyMethodOriginal, otlp.Truncate(m, maxMethod))
 	}
 	return dst
 }

@@ -40,7 +40,8 @@ func encodeConstants(n *connection, e *lifecycle.ConnectionOpened) constants {
 	b := appendLocal(room.buf[:0], &e.Peers)
 	k.serverName = uint16(len(b))
 	if e.TLS != nil && e.TLS.ServerName != "" {
-		b = keyServerAddress.AppendString(b, otlp.SpanAttribute, e.TLS.ServerName)
+		name := otlp.Truncate(e.TLS.ServerName, n.collector.limits.AttributeValueLengthLimit)
+		b = keyServerAddress.AppendString(b, otlp.SpanAttribute, name)
 	}
 	k.tls = uint16(len(b))
 	b = appendTLS(b, e.TLS)
