@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// adminServer answers probes and profiles on a port of its own, by net/http: it must answer also when the
+// adminServer answers probes and profiles, and changes settings, on a port of its own, by net/http: it must answer also when the
 // server that it tells about does not.
-func adminServer(r *readiness, profiles bool, errorLog *log.Logger) *http.Server {
+func adminServer(r *readiness, settings http.Handler, loopback bool, errorLog *log.Logger) *http.Server {
 	return &http.Server{
-		Handler:           adminHandler(r, profiles),
+		Handler:           adminHandler(r, settings, loopback),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      3 * time.Minute, // a profile collects for as long as it is asked to
@@ -25,13 +25,17 @@ func adminServer(r *readiness, profiles bool, errorLog *log.Logger) *http.Server
 	}
 }
 
-func adminHandler(r *readiness, profiles bool) http.Handler {
+// adminHandler answers probes, and where only this machine can reach it all the rest.
+func adminHandler(r *readiness, settings http.Handler, loopback bool) http.Handler {
 	mux := http.NewServeMux()
 	live := probe("process", func() string { return "" }, nil)
 	mux.HandleFunc("GET /livez", live)
 	mux.HandleFunc("GET /healthz", live)
 	mux.HandleFunc("GET /readyz", probe("accepting", r.why, r.more))
-	if profiles {
+	if loopback {
+		settings = localOnly(settings.ServeHTTP)
+		mux.Handle("GET /settings", settings)
+		mux.Handle("PATCH /settings", settings)
 		mux.Handle("/debug/pprof/", localOnly(pprof.Index))
 		mux.Handle("/debug/pprof/cmdline", localOnly(pprof.Cmdline))
 		mux.Handle("/debug/pprof/profile", localOnly(pprof.Profile))
@@ -70,7 +74,7 @@ func probe(check string, why func() string, more func() []string) http.HandlerFu
 }
 
 // localOnly refuses a request that names a host which is not this machine: the page of another site whose name
-// was made to point to 127.0.0.1 must not read profiles.
+// was made to point to 127.0.0.1 must not read profiles, nor change settings.
 func localOnly(h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
@@ -78,7 +82,7 @@ func localOnly(h http.HandlerFunc) http.Handler {
 			host = name
 		}
 		if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
-			http.Error(w, "Profiles are served under the name localhost or a loopback address only.", http.StatusForbidden)
+			http.Error(w, "This is served under the name localhost or a loopback address only.", http.StatusForbidden)
 			return
 		}
 		h(w, r)

@@ -43,7 +43,7 @@ func TestAdminOff(t *testing.T) {
 	}
 }
 
-func TestProfilesOnlyOnLoopback(t *testing.T) {
+func TestProfilesAndSettingsOnlyOnLoopback(t *testing.T) {
 	for addr, want := range map[net.Addr]bool{
 		&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}: true,
 		&net.TCPAddr{IP: net.IPv6loopback}:       true,
@@ -56,16 +56,18 @@ func TestProfilesOnlyOnLoopback(t *testing.T) {
 			t.Errorf("%v: %v, want %v", addr, got, want)
 		}
 	}
-	w := httptest.NewRecorder()
-	adminHandler(&readiness{}, false).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1/debug/pprof/", nil))
-	if w.Code != http.StatusNotFound {
-		t.Errorf("without profiles they answer %d", w.Code)
+	for _, path := range []string{"/debug/pprof/", "/settings"} {
+		w := httptest.NewRecorder()
+		adminHandler(&readiness{}, &control{}, false).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1"+path, nil))
+		if w.Code != http.StatusNotFound {
+			t.Errorf("%s answers %d where others can reach it", path, w.Code)
+		}
 	}
 }
 
 // A page whose name was made to point here must not read profiles.
 func TestProfilesUnderAnotherName(t *testing.T) {
-	h := adminHandler(&readiness{}, true)
+	h := adminHandler(&readiness{}, &control{}, true)
 	for host, want := range map[string]int{
 		"localhost:4380": 200, "127.0.0.1": 200, "[::1]:4380": 200, "localhost": 200,
 		"rebound.example:4380": 403, "192.0.2.1": 403, "localhost.example": 403,
@@ -84,7 +86,7 @@ func TestReadyzBeforeTheStart(t *testing.T) {
 	var r readiness
 	r.notReady("starting")
 	w := httptest.NewRecorder()
-	adminHandler(&r, false).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	adminHandler(&r, &control{}, false).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	if w.Code != http.StatusServiceUnavailable || strings.TrimSpace(w.Body.String()) != "starting" {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}

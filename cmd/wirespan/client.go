@@ -28,7 +28,9 @@ type tracedTransport struct {
 	base       http.RoundTripper
 	tracer     trace.Tracer
 	propagator propagation.TextMapPropagator
+	redact     func(query string) string
 	methods    []string // those that a span names as they are
+	within     bool     // only calls within a traced request have a span
 	calls      tally    // those whose span has not ended
 }
 
@@ -41,11 +43,16 @@ func newTracedTransport(base http.RoundTripper, t *telemetry, env environment) *
 			methods[i] = strings.TrimSpace(methods[i])
 		}
 	}
-	return &tracedTransport{base: base, tracer: t.tracer(), propagator: t.propagator, methods: methods}
+	return &tracedTransport{
+		base: base, tracer: t.tracer(), propagator: t.propagator, redact: t.redactQuery, methods: methods, within: t.spans != nil,
+	}
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (t *tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.within && !isWithinRequest(r.Context()) {
+		return t.base.RoundTrip(r) // the request is ignored, and what its caller sent passes as it is
+	}
 	name, attributes := t.describe(r)
 	ctx, span := t.tracer.Start(r.Context(), name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...))
 	t.calls.add()
@@ -96,7 +103,7 @@ func (t *tracedTransport) describe(r *http.Request) (name string, attributes []a
 		attribute.String("http.request.method", method),
 		attribute.String("server.address", r.URL.Hostname()),
 		attribute.Int("server.port", portOf(r.URL)),
-		attribute.String("url.full", redactURL(r.URL)),
+		attribute.String("url.full", redactURL(r.URL, t.redact)),
 	)
 }
 

@@ -110,6 +110,7 @@ type served struct {
 	url, admin     string
 	stdout, stderr *output
 	signals        chan os.Signal
+	hangups        chan os.Signal
 	code           chan int
 	client         *http.Client
 }
@@ -123,11 +124,11 @@ func start(t *testing.T, env map[string]string, args ...string) *served {
 // startBefore is start with or without somebody who sits before it.
 func startBefore(t *testing.T, terminal bool, env map[string]string, args ...string) *served {
 	t.Helper()
-	s := &served{t: t, stdout: newOutput(), stderr: newOutput(), signals: make(chan os.Signal, 2), code: make(chan int, 1)}
+	s := &served{t: t, stdout: newOutput(), stderr: newOutput(), signals: make(chan os.Signal, 2), hangups: make(chan os.Signal), code: make(chan int, 1)}
 	a := &app{
 		env: processEnvironment(env), stdout: s.stdout, stderr: s.stderr,
 		isTerminal: func(io.Writer) bool { return terminal },
-		signals:    func() (<-chan os.Signal, func()) { return s.signals, func() {} },
+		signals:    func() (end, hangup <-chan os.Signal, stop func()) { return s.signals, s.hangups, func() {} },
 	}
 	if !contains(args, "--addr") {
 		args = append(args, "--addr", "127.0.0.1:0")

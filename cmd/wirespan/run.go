@@ -46,8 +46,8 @@ type app struct {
 	stdout, stderr io.Writer
 	// isTerminal reports whether somebody sits in front of w.
 	isTerminal func(w io.Writer) bool
-	// signals returns where the signals that end a server arrive, and what stops their delivery.
-	signals func() (<-chan os.Signal, func())
+	// signals returns where the signals that end a server arrive, where SIGHUP does, and what stops their delivery.
+	signals func() (end, hangup <-chan os.Signal, stop func())
 }
 
 // run is the command: it returns the exit code.
@@ -124,10 +124,14 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-func processSignals() (<-chan os.Signal, func()) {
+func processSignals() (end, hangup <-chan os.Signal, stop func()) {
 	// Whoever reads standard output may leave before the server does: a failed write then, not the end.
 	signal.Ignore(syscall.SIGPIPE)
-	c := make(chan os.Signal, 2)
-	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
-	return c, func() { signal.Stop(c) }
+	e, h := make(chan os.Signal, 2), make(chan os.Signal, 1)
+	signal.Notify(e, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(h, syscall.SIGHUP)
+	return e, h, func() {
+		signal.Stop(e)
+		signal.Stop(h)
+	}
 }

@@ -48,6 +48,7 @@ type server struct {
 	upgrades    *upgrades
 	connections connections
 	admin       *http.Server // nil: off
+	control     control
 	readiness   readiness
 	draining    chan struct{}
 	failed      chan error // what ended a Serve that should have gone on
@@ -63,12 +64,13 @@ func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*s
 	if err != nil {
 		return err
 	}
-	signals, stop := a.signals()
+	signals, hangups, stop := a.signals()
 	defer stop()
 	s := &server{
 		options: o, log: o.logger(a.stderr),
 		draining: make(chan struct{}), failed: make(chan error, 1), serving: make(chan struct{}),
 	}
+	s.control.log = s.log
 	slog.SetDefault(s.log) // what net/http and others write to the standard logger
 	s.readiness.notReady("starting: the server does not listen yet")
 	listeners, err := s.listen()
@@ -89,7 +91,7 @@ func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*s
 	}
 	b.write(a.stderr, s.log, o.logFormat == "json")
 	s.start(listeners)
-	return s.wait(signals)
+	return s.wait(signals, hangups)
 }
 
 // listeners are the bound addresses: at least one of the site; admin is nil when it is off.
@@ -132,7 +134,7 @@ func (s *server) listen() (listeners, error) {
 		l.close()
 		return listeners{}, startError("listen on "+o.admin+" for the admin port ("+nameOf(o.flags, "admin")+", or off)", err)
 	}
-	s.admin = adminServer(&s.readiness, isLoopback(admin.Addr()), slog.NewLogLogger(s.log.Handler(), slog.LevelWarn))
+	s.admin = adminServer(&s.readiness, &s.control, isLoopback(admin.Addr()), slog.NewLogLogger(s.log.Handler(), slog.LevelWarn))
 	l.admin = admin
 	return l, nil
 }
@@ -163,11 +165,15 @@ func checkCertificate(o *serverOptions) error {
 
 // prepare starts the telemetry and builds the site.
 func (a *app) prepare(s *server, d destination, addr net.Addr, build func(*stage) (*site, error)) error {
-	t, err := a.startTelemetry(context.Background(), d, s.options, s.log)
+	settings, err := s.control.start(s.options)
 	if err != nil {
 		return err
 	}
-	s.telemetry = t
+	t, err := a.startTelemetry(context.Background(), d, s.options, settings, s.log)
+	if err != nil {
+		return err
+	}
+	s.telemetry, s.control.spans = t, t.spans
 	s.readiness.describe(t.describe)
 	s.site, err = build(&stage{options: s.options, log: s.log, telemetry: t, addr: addr, draining: s.draining})
 	if err != nil {
@@ -225,14 +231,8 @@ func (s *server) fail(err error) {
 }
 
 // wait returns when the server has ended: by a signal, or because it could not go on.
-func (s *server) wait(signals <-chan os.Signal) error {
-	var failure error
-	reason := "the server failed"
-	select {
-	case sig := <-signals:
-		reason = "it got the signal " + signalName(sig)
-	case failure = <-s.failed:
-	}
+func (s *server) wait(signals, hangups <-chan os.Signal) error {
+	reason, failure := s.untilTheEnd(signals, hangups)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -243,5 +243,19 @@ func (s *server) wait(signals <-chan os.Signal) error {
 		return failure
 	case <-signals:
 		return errForced
+	}
+}
+
+// untilTheEnd returns when the server has to end, and why: with an error when it could not go on.
+func (s *server) untilTheEnd(signals, hangups <-chan os.Signal) (reason string, failure error) {
+	for {
+		select {
+		case sig := <-signals:
+			return "it got the signal " + signalName(sig), nil
+		case <-hangups:
+			s.control.reread()
+		case failure = <-s.failed:
+			return "the server failed", failure
+		}
 	}
 }

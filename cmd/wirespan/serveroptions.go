@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/wirespan/wirespan/httpcore"
+	"github.com/wirespan/wirespan/otelcollector"
 )
 
 // serverOptions are the flags that serve, proxy and demo share.
@@ -29,6 +30,8 @@ type serverOptions struct {
 	serverTiming    bool
 	traceResponse   bool
 	requestID       bool
+	settings        otelcollector.Settings
+	settingsFile    string
 	drainTimeout    time.Duration
 	flushTimeout    time.Duration
 
@@ -39,7 +42,7 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	o.flags = fs
 	fs.SortFlags = false
 	setting(fs, &o.addr, "addr", "127.0.0.1:8080", "address", "where to serve: host:port, unix:/path, systemd or systemd:NAME", parseSiteAddress)
-	setting(fs, &o.admin, "admin", "127.0.0.1:4380", "address", "where to answer probes and profiles: host:port, unix:/path or off", parseAdmin)
+	setting(fs, &o.admin, "admin", "127.0.0.1:4380", "address", "where to answer probes, profiles and settings: host:port, unix:/path or off", parseAdmin)
 	setting(fs, &o.workers, "workers", "0", "number", "how many workers accept and poll; 0 is one a processor", parseWorkers)
 	setting(fs, &o.engine, "engine", "auto", "name", "how connections wait: auto, epoll or goroutine", parseEngine)
 	setting(fs, &o.accept, "accept", "reuseport", "mode", "how connections come to workers: reuseport or distribute", parseAccept)
@@ -52,6 +55,8 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	switchSetting(fs, &o.serverTiming, "server-timing", "tell clients in Server-Timing how long each phase took, and the span")
 	switchSetting(fs, &o.traceResponse, "traceresponse", "tell clients in traceresponse which span is theirs")
 	switchSetting(fs, &o.requestID, "request-id", "give each request an X-Request-ID, for its client, the application and the traces")
+	registerSettings(fs, &o.settings)
+	setting(fs, &o.settingsFile, "settings", "", "file", "these settings as JSON, which SIGHUP has read again; they beat their flags", parseText)
 	setting(fs, &o.healthCheckPath, "health-check-path", "", "path", "a path whose requests are not logged", parsePath)
 	setting(fs, &o.logLevel, "log-level", "info", "level", "debug, info, warn or error", parseLevel)
 	setting(fs, &o.logFormat, "log-format", "text", "format", "text or json", oneOf("text", "json"))

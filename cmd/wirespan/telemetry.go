@@ -29,6 +29,8 @@ type telemetry struct {
 	// provider makes the spans of the command's own code; they leave with those of the server.
 	provider   trace.TracerProvider
 	propagator propagation.TextMapPropagator
+	// redactQuery returns a query as it may be told.
+	redactQuery func(query string) string
 
 	spans   *otelcollector.Collector // nil when no span is made
 	sdk     *sdktrace.TracerProvider
@@ -38,12 +40,15 @@ type telemetry struct {
 }
 
 // startTelemetry puts the collectors together: that which starts the span first, so that the others know its id.
-func (a *app) startTelemetry(ctx context.Context, d destination, o *serverOptions, log *slog.Logger) (*telemetry, error) {
-	t := &telemetry{provider: noop.NewTracerProvider(), propagator: propagation.NewCompositeTextMapPropagator()}
+func (a *app) startTelemetry(ctx context.Context, d destination, o *serverOptions, settings otelcollector.Settings, log *slog.Logger) (*telemetry, error) {
+	t := &telemetry{
+		provider: noop.NewTracerProvider(), propagator: propagation.NewCompositeTextMapPropagator(),
+		redactQuery: func(query string) string { return query }, // there is nobody to tell it to
+	}
 	logging := lifecycle.NewLogging(log, lifecycle.LoggingOptions{HealthCheckPath: o.healthCheckPath})
 	parts := []lifecycle.Collector{nil, logging, nil}
 	if d.made {
-		if err := t.startSpans(ctx, d, o, log); err != nil {
+		if err := t.startSpans(ctx, d, o, settings, log); err != nil {
 			return nil, err
 		}
 		parts[0] = t.spans
@@ -56,12 +61,13 @@ func (a *app) startTelemetry(ctx context.Context, d destination, o *serverOption
 	return t, nil
 }
 
-func (t *telemetry) startSpans(ctx context.Context, d destination, o *serverOptions, log *slog.Logger) error {
+func (t *telemetry) startSpans(ctx context.Context, d destination, o *serverOptions, settings otelcollector.Settings, log *slog.Logger) error {
 	failed := func(err error) { log.Warn("traces were not sent", "error", err) }
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(failed))
 	spans, err := otelcollector.New(ctx, otelcollector.Config{
 		NoExport:       d.otlp == nil,
 		TrustedProxies: o.trustedProxies,
+		Settings:       settings,
 		SpoolDir:       o.spool.dir,
 		SpoolMaxBytes:  o.spool.maxBytes,
 		SpoolMode:      otelcollector.SpoolMode(o.spool.mode),
@@ -74,14 +80,31 @@ func (t *telemetry) startSpans(ctx context.Context, d destination, o *serverOpti
 		return usagef("the OTEL_ variables do not make sense: %v", err)
 	}
 	t.spans, t.exports, t.hasSpool = spans, d.otlp != nil, d.otlp != nil && o.spool.dir != ""
-	t.propagator = spans.Propagator()
+	t.propagator, t.redactQuery = spans.Propagator(), spans.RedactQuery
 	t.sdk = sdktrace.NewTracerProvider(
 		sdktrace.WithSpanProcessor(spans.SpanProcessor()),
 		sdktrace.WithResource(spans.Resource()),
-		sdktrace.WithSampler(spans.Sampler()),
+		sdktrace.WithSampler(withinRequests{spans.Sampler()}),
 	)
 	t.provider = t.sdk
 	return nil
+}
+
+// isWithinRequest reports whether there is a span above: that of a request which is traced, or one below it.
+func isWithinRequest(ctx context.Context) bool {
+	above := trace.SpanContextFromContext(ctx)
+	return above.IsValid() && !above.IsRemote()
+}
+
+// withinRequests samples no span that has none above it: what it belongs to is a request that is ignored.
+type withinRequests struct{ sdktrace.Sampler }
+
+// ShouldSample implements [sdktrace.Sampler].
+func (w withinRequests) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	if !isWithinRequest(p.ParentContext) {
+		return sdktrace.NeverSample().ShouldSample(p)
+	}
+	return w.Sampler.ShouldSample(p)
 }
 
 // tracer returns the tracer for the command's own spans.
