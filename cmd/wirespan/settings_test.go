@@ -85,11 +85,37 @@ func TestSettingsAtWork(t *testing.T) {
 	if failed.attributes["wirespan.sampling.reason"] != "error" || failed.attributes["url.query"] != "token=REDACTED&sig=1" {
 		t.Errorf("the failed request has %v", failed.attributes)
 	}
+	if got := failed.list("http.response.header.content-type"); !reflect.DeepEqual(got, []string{"text/plain; charset=utf-8"}) {
+		t.Errorf("the Content-Type is %q", got)
+	}
 	b.one(t, "GET /help", serverKind, func(s *span) bool { return s.attributes["wirespan.sampling.reason"] == nil })
 	b.one(t, "GET /users/{id}", serverKind, func(s *span) bool { return s.parent() == "" }) // of the chain that is ignored
 	for _, span := range b.spans {
 		if span.Kind == clientKind || span.attributes["url.path"] == "/users/1" || span.attributes["url.path"] == "/chain" {
 			t.Errorf("there is a span %q of %v", span.Name, span.attributes["url.path"])
+		}
+	}
+}
+
+// Headers are captured whoever answers and whichever engine serves.
+func TestCapturedHeaders(t *testing.T) {
+	for _, engine := range []string{"auto", "goroutine"} {
+		for path, name := range map[string]string{"/sync": "GET", "/echo": "GET /echo"} {
+			b := newBackend(t)
+			s := start(t, nil, "demo", "--engine", engine, "--capture-request-headers", "X-A,X-None", "--capture-response-headers", "content-type,date")
+			r := request(t, http.MethodGet, s.url+path, nil)
+			r.Header["X-A"] = []string{"1", "2"}
+			resp, _ := s.do(r)
+			s.stop()
+			span := b.one(t, name, serverKind, nil)
+			for key, want := range map[string][]string{
+				"http.request.header.x-a": {"1", "2"}, "http.request.header.x-none": nil,
+				"http.response.header.date": resp.Header["Date"], "http.response.header.content-type": resp.Header["Content-Type"],
+			} {
+				if got := span.list(key); !reflect.DeepEqual(got, want) {
+					t.Errorf("%s of %s by %s is %q, want %q", key, path, engine, got, want)
+				}
+			}
 		}
 	}
 }

@@ -32,6 +32,18 @@ type span struct {
 	attributes map[string]any
 }
 
+// list returns the elements of an attribute that is a list of texts.
+func (s *span) list(key string) (list []string) {
+	for _, a := range s.Attributes {
+		if a.Key == key {
+			for _, v := range a.Value.GetArrayValue().GetValues() {
+				list = append(list, v.GetStringValue())
+			}
+		}
+	}
+	return list
+}
+
 func (s *span) trace() string  { return hex.EncodeToString(s.TraceId) }
 func (s *span) id() string     { return hex.EncodeToString(s.SpanId) }
 func (s *span) parent() string { return hex.EncodeToString(s.ParentSpanId) }
