@@ -31,7 +31,7 @@ type TraceContext struct {
 	ParentSpanID [8]byte
 	// Flags are the trace-flags of W3C Trace Context; bit 0 is "sampled".
 	Flags byte
-	// State is the tracestate, as it is to be passed on. It may be kept.
+	// State is the tracestate, as it is to be passed on. It may be kept. Of a span that is not sampled it may be left out.
 	State string
 }
 

@@ -57,6 +57,9 @@ var hotCases = []struct {
 	}, [][2]string{{"X-Two", "1"}, {"X-Two", "2"}}, true},
 	{"unsampled", otelcollector.Settings{Sampler: sdktrace.ParentBased(sdktrace.NeverSample())}, nil, false},
 	{"unsampled by its parent", otelcollector.Settings{Sampler: sdktrace.ParentBased(sdktrace.AlwaysSample())}, [][2]string{{"traceparent", traceparent + "00"}}, false},
+	{"unsampled by its parent, with a tracestate", otelcollector.Settings{Sampler: sdktrace.ParentBased(sdktrace.AlwaysSample()), KeepErrors: true}, [][2]string{
+		{"traceparent", traceparent + "00"}, {"tracestate", "dd=s:0;o:rum,congo=t61rcWkgMzE"},
+	}, false},
 	{"unsampled by ratio", otelcollector.Settings{Sampler: sdktrace.TraceIDRatioBased(0)}, nil, false},
 	{"unsampled and not kept", otelcollector.Settings{
 		Sampler: sdktrace.NeverSample(), KeepErrors: true, KeepSlowerThan: time.Second,

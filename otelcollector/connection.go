@@ -98,8 +98,9 @@ func (c *connection) Context(parent context.Context, e *lifecycle.RequestStarted
 // liveSpan returns the span of a request for its handler. It records if the request is sampled, or may be kept although it
 // is not, and has no outcome.
 func (c *connection) liveSpan(e *lifecycle.RequestStarted) trace.Span {
-	s := newLiveSpan(c.collector, &e.Trace)
-	if e.Ended || c.stray || !e.Trace.Sampled() && !c.collector.inForce.Load().keeps() {
+	settings := c.collector.inForce.Load()
+	s := newLiveSpan(c.collector, &e.Trace, c.state(settings, e.Request))
+	if e.Ended || c.stray || !e.Trace.Sampled() && !settings.keeps() {
 		return s
 	}
 	c.mu.Lock()

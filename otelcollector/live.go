@@ -32,10 +32,10 @@ type liveSpan struct {
 var _ trace.Span = (*liveSpan)(nil)
 
 // newLiveSpan returns a span that does not record yet.
-func newLiveSpan(c *Collector, t *lifecycle.TraceContext) *liveSpan {
+func newLiveSpan(c *Collector, t *lifecycle.TraceContext, state string) *liveSpan {
 	config := trace.SpanContextConfig{TraceID: t.TraceID, SpanID: t.SpanID, TraceFlags: trace.TraceFlags(t.Flags)}
-	if t.State != "" {
-		config.TraceState, _ = trace.ParseTraceState(t.State) // was valid when it came
+	if state != "" {
+		config.TraceState, _ = trace.ParseTraceState(state) // was valid when it came
 	}
 	return &liveSpan{collector: c, context: trace.NewSpanContext(config)}
 }

@@ -182,9 +182,9 @@ func TestAttributesOfTheCallerMayChange(t *testing.T) {
 func TestUnsampledLiveSpan(t *testing.T) {
 	s := &sink{}
 	c := newCollector(t, quiet(t, s))
-	x := dial(t, c).start("GET", "/", [2]string{"traceparent", traceparent + "00"})
+	x := dial(t, c).start("GET", "/", [2]string{"traceparent", traceparent + "00"}, [2]string{"tracestate", "a=1"}, [2]string{"tracestate", "b=2"})
 	span := trace.SpanFromContext(x.context())
-	if span.IsRecording() || span.SpanContext().IsSampled() || span.SpanContext().SpanID() != x.request.Trace.SpanID {
+	if sc := span.SpanContext(); span.IsRecording() || sc.IsSampled() || sc.SpanID() != x.request.Trace.SpanID || sc.TraceState().String() != "a=1,b=2" {
 		t.Errorf("want a span that has an id and does not record: %v", span.SpanContext())
 	}
 	useAll(span)

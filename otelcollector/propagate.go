@@ -17,7 +17,7 @@ type remote struct {
 	traceID [16]byte
 	spanID  [8]byte
 	flags   byte
-	state   string
+	state   string // empty when it is still in the header
 }
 
 // propagator reads the caller's span from the header of a request.
@@ -56,7 +56,7 @@ func isW3C(p propagation.TextMapPropagator) bool {
 	return spans == 1
 }
 
-// parent returns the caller's span.
+// parent returns the caller's span. Of a traceparent it leaves out the tracestate; see state.
 func (p *propagator) parent(r *lifecycle.Request) remote {
 	if !p.w3c {
 		return remoteOf(p.context(context.Background(), r))
@@ -64,16 +64,19 @@ func (p *propagator) parent(r *lifecycle.Request) remote {
 	if r.Fields == nil {
 		return remote{}
 	}
-	parent := parseTraceparent(r.Fields.Get("traceparent"))
-	if parent.valid {
-		if state := r.Fields.Get("tracestate"); state != "" {
-			// The header may have several lines. A tracestate that cannot be parsed does not spoil the
-			// traceparent (W3C Trace Context, 3.3.1.1).
-			ts, _ := trace.ParseTraceState(carrier{r.Fields}.Get("tracestate"))
-			parent.state = ts.String()
-		}
+	return parseTraceparent(r.Fields.Get("traceparent"))
+}
+
+// state returns the tracestate that came with the caller's span. It may be kept, which costs allocations: for a request that
+// is not sampled nobody may ever ask.
+func (p *propagator) state(r *lifecycle.Request, parent *remote) string {
+	if !p.w3c || !parent.valid || r.Fields == nil || r.Fields.Get("tracestate") == "" {
+		return parent.state
 	}
-	return parent
+	// The header may have several lines. A tracestate that cannot be parsed does not spoil the traceparent (W3C Trace
+	// Context, 3.3.1.1).
+	ts, _ := trace.ParseTraceState(carrier{r.Fields}.Get("tracestate"))
+	return ts.String()
 }
 
 // context returns ctx with all that the propagators find in the header of r, baggage included.

@@ -46,6 +46,7 @@ func (c *connection) requestStarted(e *lifecycle.RequestStarted) {
 		t.State = parent.state
 		if s.sampler.rules.decide(&t.TraceID, &parent) {
 			t.Flags |= flagSampled
+			t.State = c.collector.propagator.state(e.Request, &parent)
 		}
 	}
 	if c.stray {
@@ -109,15 +110,26 @@ func (c *connection) requestEnded(s lifecycle.Stamp, o *lifecycle.Outcome, end e
 		return
 	}
 	span.prepare()
+	span.state = span.trace.State
 	if !sampled {
 		if span.kept = span.settings.reasonToKeep(&span); span.kept == "" {
 			return
 		}
+		span.state = c.state(span.settings, o.Request)
 	}
 	if !c.stray {
 		c.sampled, c.traced = true, true
 	}
 	c.shard.encode(&span)
+}
+
+// state returns the tracestate of a request's span. One that is not sampled has been spared to read it.
+func (c *connection) state(s *settings, r *lifecycle.Request) string {
+	t := &r.Trace
+	if t.State != "" || t.Sampled() || t.ParentSpanID == [8]byte{} || s.sampler.custom != nil {
+		return t.State
+	}
+	return c.collector.propagator.state(r, &remote{valid: true})
 }
 
 // unstarted makes the identity of a span that no RequestStarted has given one.
@@ -139,6 +151,7 @@ type requestSpan struct {
 	trace    *lifecycle.TraceContext
 	live     *recorded // what the handler put on the span; nil when nothing
 	kept     string    // why it is exported although it was not sampled; "" when it was
+	state    string    // tracestate
 
 	startNS, endNS int64 // wall time
 	method         *knownMethod
@@ -223,7 +236,7 @@ func (r *requestSpan) append(dst []byte) []byte {
 	head := otlp.Head{
 		TraceID: r.trace.TraceID, SpanID: r.trace.SpanID,
 		ParentSpanID: r.trace.ParentSpanID, ParentIsRemote: r.trace.ParentSpanID != [8]byte{},
-		TraceFlags: r.trace.Flags, TraceState: r.trace.State,
+		TraceFlags: r.trace.Flags, TraceState: r.state,
 		Kind: otlp.KindServer, StartNS: r.startNS, EndNS: r.endNS,
 	}
 	switch {
