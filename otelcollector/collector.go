@@ -32,6 +32,7 @@ type Collector struct {
 	limits     sdktrace.SpanLimits
 
 	pipeline *pipeline   // nil when nothing is exported
+	provided *provided   // nil without Config.TracerProvider
 	stray    *connection // stands in for connections that were not opened here
 	provider func() trace.TracerProvider
 }
@@ -44,6 +45,9 @@ var _ lifecycle.ConnectionCollector = (*Collector)(nil)
 // With OTEL_SDK_DISABLED=true the Collector makes no spans; it still passes the caller's span and baggage on to
 // handlers.
 func New(ctx context.Context, cfg Config) (*Collector, error) {
+	if cfg.TracerProvider != nil {
+		return newProvided(&cfg)
+	}
 	cfg = cfg.withDefaults()
 	c := &Collector{
 		disabled: isDisabled(),
@@ -59,13 +63,9 @@ func New(ctx context.Context, cfg Config) (*Collector, error) {
 	if err := c.Reconfigure(cfg.Settings); err != nil {
 		return nil, err
 	}
-	p := cfg.Propagator
-	if p == nil {
-		if p, err = propagatorFromEnv(); err != nil {
-			return nil, err
-		}
+	if c.propagator, err = propagatorOf(&cfg); err != nil {
+		return nil, err
 	}
-	c.propagator = newPropagator(p)
 	if err := c.start(ctx, &cfg); err != nil {
 		return nil, err
 	}
@@ -74,6 +74,17 @@ func New(ctx context.Context, cfg Config) (*Collector, error) {
 		c.stray.shard = c.pipeline.worker(0)
 	}
 	return c, nil
+}
+
+func propagatorOf(cfg *Config) (propagator, error) {
+	p := cfg.Propagator
+	if p == nil {
+		var err error
+		if p, err = propagatorFromEnv(); err != nil {
+			return propagator{}, err
+		}
+	}
+	return newPropagator(p), nil
 }
 
 // start makes the pipeline, unless nothing is to be exported.
@@ -126,6 +137,9 @@ func (c *Collector) OpenConnection(e *lifecycle.ConnectionOpened) lifecycle.Coll
 	if c.disabled {
 		return passOn{&c.propagator}
 	}
+	if c.provided != nil {
+		return c.openProvided(e)
+	}
 	return c.open(e)
 }
 
@@ -134,6 +148,10 @@ func (c *Collector) OpenConnection(e *lifecycle.ConnectionOpened) lifecycle.Coll
 // the handler.
 func (c *Collector) Record(e lifecycle.Event) {
 	if c.disabled {
+		return
+	}
+	if c.provided != nil {
+		c.recordProvided(e)
 		return
 	}
 	switch e := e.(type) {
@@ -147,8 +165,12 @@ func (c *Collector) Record(e lifecycle.Event) {
 }
 
 // ForceFlush sends all spans that ended before the call. It returns when each was exported or dropped, or is in the spool
-// because it cannot be sent now, or with an error when ctx ends first.
+// because it cannot be sent now, or with an error when ctx ends first. With [Config.TracerProvider] it calls the provider's
+// ForceFlush, if that has one.
 func (c *Collector) ForceFlush(ctx context.Context) error {
+	if c.provided != nil {
+		return c.provided.flush(ctx)
+	}
 	if c.pipeline == nil {
 		return nil
 	}
@@ -159,7 +181,12 @@ func (c *Collector) ForceFlush(ctx context.Context) error {
 // before ctx ends stays there for the next Collector, and the error matches [ErrSpooled]. Without one, it is tried a few
 // times more and given up when ctx ends; an error says how many spans that were. Later calls wait for the first and
 // return its error. Spans that end after Shutdown are dropped and counted.
+//
+// With [Config.TracerProvider] it is a ForceFlush: who made the provider shuts it down.
 func (c *Collector) Shutdown(ctx context.Context) error {
+	if c.provided != nil {
+		return c.provided.flush(ctx)
+	}
 	if c.pipeline == nil {
 		return nil
 	}
@@ -174,7 +201,8 @@ func (c *Collector) Receiver() Receiver {
 	return c.pipeline.receiver.report()
 }
 
-// Stats returns the accounts of all spans so far, all read at the same moment. Without an exporter they are zero.
+// Stats returns the accounts of all spans so far, all read at the same moment. Without an exporter they are zero, and with
+// [Config.TracerProvider] as well: its own processors know.
 func (c *Collector) Stats() Stats {
 	if c.pipeline == nil {
 		return Stats{}
@@ -183,15 +211,21 @@ func (c *Collector) Stats() Stats {
 	return s
 }
 
-// Resource returns the resource of the spans, for an application that configures an SDK of its own.
+// Resource returns the resource of the spans, for an application that configures an SDK of its own. It is nil with
+// [Config.TracerProvider], whose resource the spans carry.
 func (c *Collector) Resource() *resource.Resource { return c.resource }
 
 // Propagator returns the propagator, for a client that passes the trace on.
 func (c *Collector) Propagator() propagation.TextMapPropagator { return c.propagator.all }
 
 // Sampler returns a sampler that decides as that of the settings in force, also when they have changed since: for an
-// application that configures an SDK of its own.
-func (c *Collector) Sampler() sdktrace.Sampler { return follower{c} }
+// application that configures an SDK of its own. It is nil with [Config.TracerProvider], whose own decides.
+func (c *Collector) Sampler() sdktrace.Sampler {
+	if c.provided != nil {
+		return nil
+	}
+	return follower{c}
+}
 
 // newProvider makes what a live span returns as its TracerProvider.
 func (c *Collector) newProvider() trace.TracerProvider {

@@ -8,11 +8,19 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Config configures a [Collector]. The zero value follows the OTEL_* environment variables of the OpenTelemetry
 // specification. [New] copies what it needs, so a Config may be changed and used again.
 type Config struct {
+	// TracerProvider is where spans are made by an application that keeps its own SDK, whose processors, sampler, id
+	// generator and exporter see them then; see "Through your SDK" in the documentation of the package. Beside it only
+	// Propagator, TrustedProxies, KnownMethods and Settings mean something, and of the latter not Sampler, KeepErrors and
+	// KeepSlowerThan: New refuses the others. Who made the provider shuts it down, after the Collector. nil encodes and
+	// sends the spans here.
+	TracerProvider trace.TracerProvider
+
 	// ServiceName is the resource attribute service.name. "" takes that of Resource, else OTEL_SERVICE_NAME,
 	// else that of OTEL_RESOURCE_ATTRIBUTES, else "wirespan".
 	ServiceName string

@@ -49,22 +49,26 @@ var (
 // sampled itself, or one of its requests was and links to it.
 func (c *Collector) open(e *lifecycle.ConnectionOpened) *connection {
 	t, _ := c.inForce.Load().root(nameConnection, trace.SpanKindInternal, peerAttributes(&e.Peers))
-	n := &connection{
-		collector: c,
-		traceID:   t.TraceID, spanID: t.SpanID, flags: t.Flags, sampled: t.Sampled(),
-		trusted:    e.TrustedBy(c.trusted),
-		secure:     e.TLS != nil,
-		sideBySide: e.Protocol == "h2",
-		acceptedNS: e.AcceptedNS, handshakeStartNS: e.HandshakeStartNS, handshakeEndNS: e.HandshakeEndNS,
-	}
-	if n.acceptedNS == 0 {
-		n.acceptedNS = e.TimestampNS
-	}
+	n := &connection{}
+	n.describe(c, e)
+	n.traceID, n.spanID, n.flags, n.sampled = t.TraceID, t.SpanID, t.Flags, t.Sampled()
 	if c.pipeline != nil {
 		n.shard = c.pipeline.worker(e.WorkerID)
 		n.constants = encodeConstants(n, e)
 	}
 	return n
+}
+
+// describe fills in what e says of the connection.
+func (c *connection) describe(to *Collector, e *lifecycle.ConnectionOpened) {
+	c.collector = to
+	c.trusted = e.TrustedBy(to.trusted)
+	c.secure = e.TLS != nil
+	c.sideBySide = e.Protocol == "h2"
+	c.acceptedNS, c.handshakeStartNS, c.handshakeEndNS = e.AcceptedNS, e.HandshakeStartNS, e.HandshakeEndNS
+	if c.acceptedNS == 0 {
+		c.acceptedNS = e.TimestampNS
+	}
 }
 
 // Record implements [lifecycle.Collector].

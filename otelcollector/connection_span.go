@@ -17,7 +17,7 @@ func (c *connection) completed(e *lifecycle.ConnectionCompleted) {
 	s := takeScratch()
 	defer s.give()
 
-	if c.handshakeStartNS != 0 && c.handshakeEndNS >= c.handshakeStartNS {
+	if c.shookHands() {
 		dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
 		dst = otlp.AppendHead(dst, c.handshakeHead(at(c.handshakeStartNS), at(c.handshakeEndNS)))
 		dst = append(dst, c.constants.handshake()...)
@@ -28,17 +28,31 @@ func (c *connection) completed(e *lifecycle.ConnectionCompleted) {
 	dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
 	dst = otlp.AppendHead(dst, c.head(at(min(c.acceptedNS, e.TimestampNS)), end))
 	dst = append(dst, c.constants.connection()...)
+	code := c.errorType(e.Reason)
+	dst = c.appendCompleted(dst, e, code)
+	if code != "" {
+		dst = otlp.AppendStatus(dst, otlp.StatusError, "")
+	}
+	s.buf = otlp.Close(dst, mark)
+	c.shard.add(s.buf)
+}
+
+// shookHands reports whether the connection began with a TLS handshake.
+func (c *connection) shookHands() bool {
+	return c.handshakeStartNS != 0 && c.handshakeEndNS >= c.handshakeStartNS
+}
+
+// appendCompleted appends the attributes that are known in the end. code is the error.type; "" when there is none.
+func (c *connection) appendCompleted(dst []byte, e *lifecycle.ConnectionCompleted, code string) []byte {
 	dst = append(dst, c.version()...)
 	dst = keyTimestamp.AppendInt(dst, otlp.SpanAttribute, c.acceptedNS)
 	dst = keyConnectionRequests.AppendInt(dst, otlp.SpanAttribute, int64(e.RequestsServed))
 	dst = keyConnectionSent.AppendInt(dst, otlp.SpanAttribute, e.TotalBytesSent)
 	dst = keyConnectionReason.AppendString(dst, otlp.SpanAttribute, string(e.Reason))
-	if code := c.errorType(e.Reason); code != "" {
+	if code != "" {
 		dst = keyErrorType.AppendString(dst, otlp.SpanAttribute, code)
-		dst = otlp.AppendStatus(dst, otlp.StatusError, "")
 	}
-	s.buf = otlp.Close(dst, mark)
-	c.shard.add(s.buf)
+	return dst
 }
 
 // version returns the attribute that says which HTTP was spoken.
@@ -106,14 +120,20 @@ func (c *Collector) rejected(e *lifecycle.ConnectionRejected) {
 	s := takeScratch()
 	defer s.give()
 	dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
-	dst = appendRefused(dst, n.head(at, at), e.Stamp, &e.Peers)
-	if e.Status != 0 {
-		dst = keyStatusCode.AppendInt(dst, otlp.SpanAttribute, int64(e.Status))
-	}
-	dst = keyErrorType.AppendString(dst, otlp.SpanAttribute, e.Code)
+	dst = otlp.AppendHead(dst, n.head(at, at))
+	dst = appendRejected(dst, e)
 	dst = otlp.AppendStatus(dst, otlp.StatusError, "")
 	s.buf = otlp.Close(dst, mark)
 	n.shard.add(s.buf)
+}
+
+// appendRejected appends the attributes of a connection that was refused.
+func appendRejected(dst []byte, e *lifecycle.ConnectionRejected) []byte {
+	dst = appendRefused(dst, e.Stamp, &e.Peers)
+	if e.Status != 0 {
+		dst = keyStatusCode.AppendInt(dst, otlp.SpanAttribute, int64(e.Status))
+	}
+	return keyErrorType.AppendString(dst, otlp.SpanAttribute, e.Code)
 }
 
 // handshakeFailed makes the spans of a connection that ended with its TLS handshake.
@@ -122,38 +142,51 @@ func (c *Collector) handshakeFailed(e *lifecycle.TLSHandshakeFailed) {
 	if n == nil {
 		return
 	}
-	message := ""
-	if e.Err != nil {
-		message = e.Err.Error()
+	accepted, started, end := handshakeTimes(e)
+	s := takeScratch()
+	defer s.give()
+	for _, head := range [...]*otlp.Head{n.handshakeHead(started, end), n.head(accepted, end)} {
+		dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
+		dst = otlp.AppendHead(dst, head)
+		dst = appendHandshakeFailed(dst, e)
+		dst = otlp.AppendStatus(dst, otlp.StatusError, messageOf(e.Err))
+		s.buf = otlp.Close(dst, mark)
+		n.shard.add(s.buf)
 	}
-	end := lifecycle.UnixNano(e.TimestampNS)
+}
+
+// handshakeTimes returns, in wall time, when the connection was accepted and when its handshake started and ended.
+func handshakeTimes(e *lifecycle.TLSHandshakeFailed) (accepted, started, end int64) {
+	end = lifecycle.UnixNano(e.TimestampNS)
 	at := func(ns int64) int64 {
 		if ns == 0 || ns > e.TimestampNS {
 			ns = e.TimestampNS
 		}
 		return end - (e.TimestampNS - ns)
 	}
-	accepted := e.AcceptedNS
-	if accepted == 0 {
-		accepted = e.HandshakeStartNS
+	if e.AcceptedNS == 0 {
+		return at(e.HandshakeStartNS), at(e.HandshakeStartNS), end
 	}
-	s := takeScratch()
-	defer s.give()
-	for _, head := range [...]*otlp.Head{n.handshakeHead(at(e.HandshakeStartNS), end), n.head(at(accepted), end)} {
-		dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
-		dst = appendRefused(dst, head, e.Stamp, &e.Peers)
-		dst = keyErrorType.AppendString(dst, otlp.SpanAttribute, errorHandshakeFailed)
-		dst = otlp.AppendStatus(dst, otlp.StatusError, message)
-		s.buf = otlp.Close(dst, mark)
-		n.shard.add(s.buf)
-	}
+	return at(e.AcceptedNS), at(e.HandshakeStartNS), end
 }
 
-// appendRefused appends what the spans of refused connections have in common.
-func appendRefused(dst []byte, h *otlp.Head, s lifecycle.Stamp, p *lifecycle.Peers) []byte {
-	dst = otlp.AppendHead(dst, h)
+// appendHandshakeFailed appends the attributes that the spans of a connection and of its failed handshake share.
+func appendHandshakeFailed(dst []byte, e *lifecycle.TLSHandshakeFailed) []byte {
+	dst = appendRefused(dst, e.Stamp, &e.Peers)
+	return keyErrorType.AppendString(dst, otlp.SpanAttribute, errorHandshakeFailed)
+}
+
+// appendRefused appends the attributes that the spans of refused connections have in common.
+func appendRefused(dst []byte, s lifecycle.Stamp, p *lifecycle.Peers) []byte {
 	dst = appendLocal(dst, p)
 	dst = appendPeer(dst, p)
 	dst = appendIDs(dst, s)
 	return keyTimestamp.AppendInt(dst, otlp.SpanAttribute, s.TimestampNS)
+}
+
+func messageOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

@@ -24,6 +24,28 @@
 // [Collector.Reconfigure] changes them while the Collector runs: they are one immutable value behind a pointer, which each
 // event loads once.
 //
+// # Through your SDK
+//
+// An application that keeps its own SDK sets [Config.TracerProvider]. The spans are the same, attribute by attribute, but it
+// is the SDK that makes them: its sampler decides, its processors see them start and end, and its exporter sends them.
+//
+//	collector, err := otelcollector.New(ctx, otelcollector.Config{TracerProvider: sdk})
+//
+// [trace.SpanFromContext] gives the handler the SDK's span, which can be read as a ReadWriteSpan. It stands in a thin cover:
+// End does nothing, a status is held until the outcome, and the SDK does not count children in ChildSpanCount.
+//
+// What differs is what the SDK alone can know:
+//   - The span of a connection is started with its first request, and with a decision of its own. Requests link to it if it is
+//     sampled, so no link leads nowhere, but one that was not sampled is not exported for the sake of its requests.
+//   - Which of [Settings] are the SDK's business New refuses, and so does Reconfigure: Sampler, KeepErrors, KeepSlowerThan.
+//   - The ids and the random flag are those of the SDK's generator.
+//   - The limits are those of the SDK, and the server's own attributes, about 30, count as well.
+//   - A RecordOnly decision makes spans for processors.
+//   - Requests of a connection that was not opened with OpenConnection have their spans, but no [lifecycle.Request.Trace].
+//
+// Any [trace.TracerProvider] will do. It takes what its spans cost, several microseconds and allocations for each request,
+// and of lost spans it knows what its processors count: [Stats] stays zero.
+//
 // # Inside
 //
 //	settings         what may change meanwhile                                    settings.go, ignore.go, capture.go
@@ -36,6 +58,7 @@
 //	client           the official OTLP client, and what it answered               message.go, client.go, result.go
 //	spool            what cannot be sent now, to the disk and back                spill.go, replay.go, disk.go
 //	buffers          back from grpc, which reads them where they are              handover.go, buffers.go
+//	provider         spans of an SDK, from the same encoder, in place of batches  provider.go, provider_connection.go, provider_span.go
 //
 // There is no span object: what does not change during a connection is encoded when it opens, and the end of a request
 // appends the rest. The request path takes an uncontended lock of its connection and one of its worker's shard, holds the

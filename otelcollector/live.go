@@ -64,15 +64,7 @@ func (s *liveSpan) SetName(name string) {
 // SetStatus implements [trace.Span]. As with the SDK, Ok is final and Unset changes nothing. An error of the exchange
 // itself, of which the handler cannot know, still makes the status an error.
 func (s *liveSpan) SetStatus(code codes.Code, description string) {
-	s.record(func(r *recorded) {
-		switch {
-		case r.status == otlp.StatusOK:
-		case code == codes.Ok:
-			r.status, r.message = otlp.StatusOK, ""
-		case code == codes.Error:
-			r.status, r.message = otlp.StatusError, description
-		}
-	})
+	s.record(func(r *recorded) { r.setStatus(code, description) })
 }
 
 // SetAttributes implements [trace.Span]. http.route becomes part of the span's name. A key that the server sets as well

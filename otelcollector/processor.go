@@ -14,6 +14,8 @@ import (
 // SpanProcessor returns a processor for an application's own SDK: its spans take the way of the Collector's, through
 // the same queue, client and accounts. They carry the Collector's resource, whatever that of the SDK is.
 //
+// With [Config.TracerProvider] there is no such way, and the processor does nothing.
+//
 // Shutdown of the processor, and so of the SDK's provider, flushes; the Collector goes on until it is shut down itself.
 func (c *Collector) SpanProcessor() sdktrace.SpanProcessor { return processor{c} }
 
@@ -35,10 +37,15 @@ func (p processor) OnEnd(s sdktrace.ReadOnlySpan) {
 }
 
 // ForceFlush implements [sdktrace.SpanProcessor].
-func (p processor) ForceFlush(ctx context.Context) error { return p.c.ForceFlush(ctx) }
+func (p processor) ForceFlush(ctx context.Context) error {
+	if p.c.provided != nil {
+		return nil // it has no spans, and the Collector's ForceFlush may be what calls this one
+	}
+	return p.c.ForceFlush(ctx)
+}
 
 // Shutdown implements [sdktrace.SpanProcessor].
-func (p processor) Shutdown(ctx context.Context) error { return p.c.ForceFlush(ctx) }
+func (p processor) Shutdown(ctx context.Context) error { return p.ForceFlush(ctx) }
 
 // scoped returns the shard of a scope.
 func (p *pipeline) scoped(s *instrumentation.Scope) *shard {

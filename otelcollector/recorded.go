@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
@@ -44,6 +45,17 @@ func (r *recorded) set(kv attribute.KeyValue, limit int) {
 		return
 	}
 	r.attributes = append(r.attributes, kv)
+}
+
+// setStatus sets the status, by the SDK's rules.
+func (r *recorded) setStatus(code codes.Code, description string) {
+	switch {
+	case r.status == otlp.StatusOK:
+	case code == codes.Ok:
+		r.status, r.message = otlp.StatusOK, ""
+	case code == codes.Error:
+		r.status, r.message = otlp.StatusError, description
+	}
 }
 
 // takeRoute removes http.route from the attributes and returns it: the server writes that itself.

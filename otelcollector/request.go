@@ -212,9 +212,7 @@ func (r *requestSpan) judge() {
 		r.errorType = r.code // the server refused the request, and could say so: the client's error
 	default:
 		r.status, r.errorType = otlp.StatusError, r.code
-		if r.err != nil {
-			r.message = r.err.Error()
-		}
+		r.message = messageOf(r.err)
 	}
 	if r.panicked = panicIn(r.err); r.panicked != nil {
 		r.panicMessage = strings.TrimPrefix(r.panicked.Error(), "panic: ")
@@ -239,14 +237,7 @@ func (r *requestSpan) append(dst []byte) []byte {
 		TraceFlags: r.trace.Flags, TraceState: r.state,
 		Kind: otlp.KindServer, StartNS: r.startNS, EndNS: r.endNS,
 	}
-	switch {
-	case r.live != nil && r.live.name != "":
-		head.Name = r.live.name
-	case r.method != nil:
-		head.Name, head.Target = r.method.name, r.route
-	default:
-		head.Name, head.Target = nameOther, r.route
-	}
+	head.Name, head.Target = r.name()
 	dst = otlp.AppendHead(dst, &head)
 	from := len(dst)
 	dst = r.appendAttributes(dst)
@@ -254,21 +245,32 @@ func (r *requestSpan) append(dst []byte) []byte {
 		dst = r.live.append(dst, from, r.c.collector.limits.AttributeValueLengthLimit)
 	}
 	if r.panicked != nil {
-		dst = r.appendPanic(dst)
+		dst = otlp.AppendEvent(dst, r.panicEvent(), r.c.collector.limits.AttributeValueLengthLimit)
 	}
 	dst = otlp.AppendStatus(dst, r.status, r.message)
 	return otlp.Close(dst, mark)
 }
 
-// appendPanic appends the event of a handler that panicked.
-func (r *requestSpan) appendPanic(dst []byte) []byte {
+// name returns the name of the span, in the two parts that it may consist of.
+func (r *requestSpan) name() (name, target string) {
+	switch {
+	case r.live != nil && r.live.name != "":
+		return r.live.name, ""
+	case r.method != nil:
+		return r.method.name, r.route
+	}
+	return nameOther, r.route
+}
+
+// panicEvent is the event of a handler that panicked.
+func (r *requestSpan) panicEvent() *otlp.Event {
 	at := r.endNS
 	if end := r.o.Phases.HandlerEnd; end != 0 && end <= r.stamp.TimestampNS {
 		at = lifecycle.UnixNano(end)
 	}
-	return otlp.AppendEvent(dst, &otlp.Event{Name: nameException, TimeNS: at, Attributes: []attribute.KeyValue{
+	return &otlp.Event{Name: nameException, TimeNS: at, Attributes: []attribute.KeyValue{
 		attribute.String(exceptionType, typeName(r.panicked.Value)),
 		attribute.String(exceptionMessage, r.panicMessage),
 		attribute.String(exceptionStacktrace, string(r.panicked.Stack)),
-	}}, r.c.collector.limits.AttributeValueLengthLimit)
+	}}
 }

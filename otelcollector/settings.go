@@ -77,7 +77,7 @@ func (c *Collector) Reconfigure(s Settings) error {
 	if own, ok := s.Sampler.(follower); ok && own.collector == c {
 		s.Sampler = c.inForce.Load().of.Sampler // which it stands for
 	}
-	next, err := settingsOf(s)
+	next, err := c.settingsOf(s)
 	if err != nil {
 		return err
 	}
@@ -95,12 +95,15 @@ type settings struct {
 }
 
 // settingsOf completes s and checks it.
-func settingsOf(s Settings) (*settings, error) {
-	if s.Sampler == nil {
-		var err error
-		if s.Sampler, err = samplerFromEnv(); err != nil {
-			return nil, err
-		}
+func (c *Collector) settingsOf(s Settings) (_ *settings, err error) {
+	switch {
+	case c.provided != nil:
+		err = s.checkProvided()
+	case s.Sampler == nil:
+		s.Sampler, err = samplerFromEnv()
+	}
+	if err != nil {
+		return nil, err
 	}
 	if s.SensitiveQueryParameters == nil {
 		s.SensitiveQueryParameters = conventionSecrets

@@ -18,6 +18,15 @@ type wire struct {
 	index     int
 	idleSince int64
 	sent      int64
+	clock     int64 // 0 is the real one; else the time, which each reading moves on
+}
+
+func (w *wire) now() int64 {
+	if w.clock == 0 {
+		return lifecycle.MonotonicNS()
+	}
+	w.clock = max(w.clock, w.idleSince) + int64(time.Millisecond)
+	return w.clock
 }
 
 // exchange is one request on a wire.
@@ -51,7 +60,7 @@ func (w *wire) at(ns int64) lifecycle.Stamp {
 // start sends the head of a request.
 func (w *wire) start(method, target string, fields ...[2]string) *exchange {
 	w.index++
-	now := lifecycle.MonotonicNS()
+	now := w.now()
 	x := &exchange{w: w, request: lifecycle.Request{
 		Index: w.index, Method: method, Target: target, HTTPVersion: "1.1", Host: "shop.example:8443", Scheme: "http",
 		Fields: lifecycletest.Fields(fields),
@@ -106,7 +115,7 @@ func (x *exchange) disconnect(status int, err error, change ...func(*lifecycle.O
 
 func (w *wire) close(why lifecycle.Reason) {
 	w.to.Record(&lifecycle.ConnectionCompleted{
-		Stamp: w.at(max(w.stamp.TimestampNS, lifecycle.MonotonicNS())), RequestsServed: w.index, TotalBytesSent: w.sent, Reason: why,
+		Stamp: w.at(max(w.stamp.TimestampNS, w.now())), RequestsServed: w.index, TotalBytesSent: w.sent, Reason: why,
 	})
 }
 

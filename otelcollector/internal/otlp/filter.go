@@ -21,9 +21,7 @@ func DropAttributes(b []byte, from int, drop func(key []byte) bool) []byte {
 
 // attributeKey returns the key in an attribute field that this package appended: the key comes first.
 func attributeKey(field []byte) []byte {
-	_, _, tag := protowire.ConsumeTag(field)
-	keyValue, _ := protowire.ConsumeBytes(field[tag:])
-	_, _, tag = protowire.ConsumeTag(keyValue)
-	key, _ := protowire.ConsumeBytes(keyValue[tag:])
-	return key
+	from, _ := content(field, 0)
+	from, to := content(field, from)
+	return field[from:to]
 }
