@@ -124,8 +124,8 @@ func (d *destination) begins(b *batch) {
 }
 
 // ends notes how an upload ended.
-func (d *destination) ends(e *end) {
-	now, b := time.Now(), e.batch
+func (d *destination) ends(v *verdict) {
+	now, b := time.Now(), v.batch
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.busy--
@@ -133,22 +133,22 @@ func (d *destination) ends(e *end) {
 	if b.isReplay() {
 		d.replays--
 	}
-	if !e.accepted {
-		d.err = e.err
+	if !v.accepted {
+		d.err = v.err
 	}
 	switch {
-	case e.accepted:
+	case v.accepted:
 		d.accepted++
 		d.refusals = 0
 		if b.isReplay() {
 			d.slots = min(d.slots+1, d.pace.limit)
 		}
-		d.pace.accepted(now, b.bytes, e.took, e.demand)
+		d.pace.accepted(now, b.bytes, v.took, v.demand)
 		d.answeredLocked(now)
-	case e.givenUp, e.suspected && !e.told:
-	case e.retry:
-		d.failedLocked(now, &e.result)
-	case e.unwelcome():
+	case v.givenUp, v.suspected && !v.told:
+	case v.retry:
+		d.failedLocked(now, &v.result)
+	case v.unwelcome():
 		if d.refusals++; d.refusals >= refusalsUntilPause {
 			d.becomeLocked(ReceiverRefusing, now)
 			d.before = now.Add(refusedPause)

@@ -86,14 +86,14 @@ func (p *pipeline) upload(b *batch) {
 	took := time.Since(began)
 	m.empty()
 	p.messages.Put(m)
-	e := end{batch: b, result: r, took: took, givenUp: !r.accepted && p.uploads.Err() != nil, demand: p.queue.demand()}
-	if r.retry && !r.accepted && !e.givenUp {
-		e.suspected, e.poison = p.blame(b)
+	v := verdict{batch: b, result: r, took: took, givenUp: !r.accepted && p.uploads.Err() != nil, demand: p.queue.demand()}
+	if r.retry && !r.accepted && !v.givenUp {
+		v.suspected, v.poison = p.blame(b)
 	}
-	p.receiver.ends(&e)
+	p.receiver.ends(&v)
 	p.metrics.uploaded(p.uploads, took, &r)
-	p.tell(&e)
-	p.finish(&e)
+	p.tell(&v)
+	p.finish(&v)
 	p.queue.wake()
 }
 
@@ -105,8 +105,8 @@ func (p *pipeline) attempt(b *batch, m *message) result {
 	return a.result
 }
 
-// end is how an upload ended.
-type end struct {
+// verdict is how an upload ended.
+type verdict struct {
 	result
 	batch     *batch
 	took      time.Duration
@@ -117,23 +117,23 @@ type end struct {
 }
 
 // tell reports an upload that was not accepted, or was with a complaint.
-func (p *pipeline) tell(e *end) {
-	if e.err != nil && !e.givenUp {
-		p.reporter.report(fmt.Errorf("otelcollector: upload %d spans: %w", e.batch.spans, e.err))
+func (p *pipeline) tell(v *verdict) {
+	if v.err != nil && !v.givenUp {
+		p.reporter.report(fmt.Errorf("otelcollector: upload %d spans: %w", v.batch.spans, v.err))
 	}
 }
 
 // finish does with a batch what the answer asks for.
-func (p *pipeline) finish(e *end) {
-	b := e.batch
+func (p *pipeline) finish(v *verdict) {
+	b := v.batch
 	switch {
-	case e.accepted:
-		p.settle(b, int(min(max(e.rejected, 0), int64(b.spans))), "")
-	case e.givenUp:
+	case v.accepted:
+		p.settle(b, int(min(max(v.rejected, 0), int64(b.spans))), "")
+	case v.givenUp:
 		p.putBack(b)
-	case !e.retry:
-		p.settle(b, 0, e.reason())
-	case e.poison:
+	case !v.retry:
+		p.settle(b, 0, v.reason())
+	case v.poison:
 		p.settle(b, 0, DroppedPoison)
 	default:
 		p.tryAgain(b)
