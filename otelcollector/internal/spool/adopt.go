@@ -74,21 +74,24 @@ func (s *Spool) inherit(h *home) {
 		return
 	}
 	var segments []*segment
-	var foreign uint64
+	var foreign, mapped uint64
 	var buried []deadFile
+	var ledger string
 	for _, e := range entries {
 		path := filepath.Join(h.path, e.name)
-		number, isSegment := parseSegment(e.name)
 		switch {
 		case e.name == lockName:
 		case e.name == ledgerName:
-			s.reckon(path)
+			ledger = path
 		case e.name == deadName && e.dir:
 			buried = s.exhume(path)
 			h.keep = h.keep || len(buried) > 0
-		case isSegment && e.regular:
-			if g := s.look(h, path, number); g != nil {
+		case e.regular:
+			if g := s.look(h, path); g != nil {
 				segments = append(segments, g)
+				if g.mapped {
+					mapped += g.total.spans
+				}
 				continue
 			}
 			fallthrough
@@ -97,7 +100,19 @@ func (s *Spool) inherit(h *home) {
 			h.keep = true
 		}
 	}
-	slices.SortFunc(segments, func(a, b *segment) int { return cmp.Compare(a.number, b.number) })
+	if ledger != "" { // before anything that it counts is settled
+		s.reckon(ledger, mapped)
+	}
+	slices.SortFunc(segments, func(a, b *segment) int {
+		switch {
+		case a.mapped == b.mapped:
+			return cmp.Compare(a.number, b.number)
+		case a.mapped: // what is in an arena is the newest
+			return 1
+		default:
+			return -1
+		}
+	})
 	s.enlist(h, segments, buried, foreign)
 }
 
@@ -126,8 +141,17 @@ func (s *Spool) enlist(h *home, segments []*segment, buried []deadFile, foreign 
 }
 
 // look reads as much of a segment as says what it has. It returns nil when that is not a segment of ours.
-func (s *Spool) look(h *home, path string, number uint64) *segment {
-	g := &segment{home: h, path: path, number: number, salt: salt(h.id, number), linked: true}
+func (s *Spool) look(h *home, path string) *segment {
+	g := &segment{home: h, path: path, linked: true, mapped: filepath.Ext(path) == mappedSuffix}
+	suffix := segmentSuffix
+	if g.mapped {
+		suffix = mappedSuffix
+	}
+	number, ok := parseNumbered(filepath.Base(path), suffix)
+	if !ok {
+		return nil
+	}
+	g.number, g.salt = number, salt(h.id, number)
 	file, err := s.files.open(path)
 	if err != nil {
 		s.failed(OpRead, err)
@@ -138,9 +162,9 @@ func (s *Spool) look(h *home, path string, number uint64) *segment {
 	if err != nil || size > maxSegment {
 		return nil
 	}
-	f, sum, err := glance(file, size, g.salt)
+	f, sum, err := g.glance(file, size)
 	if err == nil && !f.sealed {
-		f, sum, err = scan(file, size, g.salt)
+		f, sum, err = g.scan(file, size)
 	}
 	if err != nil {
 		s.failed(OpRead, err) // it may get better: what there is is counted when it is read
@@ -152,8 +176,8 @@ func (s *Spool) look(h *home, path string, number uint64) *segment {
 	return g
 }
 
-// reckon counts what a dead process did not live to count.
-func (s *Spool) reckon(path string) {
+// reckon counts what a dead process did not live to count, and is not in its arena.
+func (s *Spool) reckon(path string, mapped uint64) {
 	file, err := s.files.open(path)
 	if err != nil {
 		s.failed(OpLedger, err)
@@ -165,7 +189,7 @@ func (s *Spool) reckon(path string) {
 		s.failed(OpLedger, err)
 	} else if lost, ok := reckon(page); ok {
 		s.mu.Lock()
-		s.stats.Dropped[Crash] += lost
+		s.stats.Dropped[Crash] += lost - min(lost, mapped)
 		s.mu.Unlock()
 	} else {
 		s.failed(OpLedger, errForeign)

@@ -17,7 +17,7 @@ func (s *Spool) Append(b Batch) (*Frame, error) {
 		return nil, fmt.Errorf("%w: %d bytes, %d spans", ErrTooLarge, len(b.Payload), b.Spans)
 	}
 	f := newFrame(&b)
-	if err := s.take(f); err != nil {
+	if err := s.take(f, b.Buffers); err != nil {
 		return nil, err
 	}
 	if s.options.Sync == SyncAlways {
@@ -27,7 +27,7 @@ func (s *Spool) Append(b Batch) (*Frame, error) {
 }
 
 // take puts a new frame into the spool.
-func (s *Spool) take(f *Frame) error {
+func (s *Spool) take(f *Frame, copies []*Buffer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -45,6 +45,9 @@ func (s *Spool) take(f *Frame) error {
 		}
 		s.degradeLocked(OpWrite, err)
 		return fmt.Errorf("%w: %w", ErrDegraded, err)
+	}
+	for _, c := range copies {
+		c.Reset()
 	}
 	s.wroteLocked()
 	f.held = true

@@ -14,7 +14,7 @@ import (
 // TestManyAtOnce has everybody do everything, on a disk that fails now and then, and looks whether each span is accounted for.
 func TestManyAtOnce(t *testing.T) {
 	m := newMemoryFiles(t)
-	o := small(m)
+	o := withArena(m)
 	o.SyncEvery, o.SyncBytes, o.MaxBytes = time.Millisecond, 3000, 20_000
 	calls := 0
 	m.fail = func(c *call) error {
@@ -36,7 +36,13 @@ func TestManyAtOnce(t *testing.T) {
 		producers.Go(func() {
 			for i := range 300 {
 				b := batch(p*1000 + i)
+				copies := s.Arena().Get(testScope)
+				for range b.Spans {
+					copies.Add(field(testSpan(i)))
+				}
+				b.Buffers = []*Buffer{copies}
 				f, err := s.Append(b)
+				copies.Recycle()
 				if err != nil {
 					dropped.Add(uint64(b.Spans))
 					s.mu.Lock()
@@ -88,6 +94,9 @@ func TestManyAtOnce(t *testing.T) {
 	senders.Wait()
 	_ = s.Close(t.Context())
 	st := balanced(t, s)
+	if len(m.mapped()) != 0 {
+		t.Errorf("left are %v", m.mapped())
+	}
 	if st.Appended != appended.Load() || st.State != Closed || sent.Load() == 0 {
 		t.Errorf("%d appended: %+v", appended.Load(), st)
 	}

@@ -52,7 +52,7 @@ func (s *Spool) buryLocked(f *Frame, payload []byte) error {
 	dir := filepath.Join(s.home.path, deadName)
 	_ = s.files.makeDir(dir) // if it is there, good; if not, create says so
 	s.deadNext++
-	path := filepath.Join(dir, fmt.Sprintf("%0*d%s", segmentDigits, s.deadNext, segmentSuffix))
+	path := filepath.Join(dir, fmt.Sprintf("%0*d%s", numberDigits, s.deadNext, segmentSuffix))
 	file, err := s.files.create(path)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@
 //	<Dir>/<instance>/LOCK               locked as long as the process lives
 //	<Dir>/<instance>/ledger             what the process did not live to count: see Ledger
 //	<Dir>/<instance>/000000000001.ws    segments
+//	<Dir>/<instance>/000000000001.wa    buffers of the arena, when Options.Arena is given
 //	<Dir>/<instance>/dead/              frames that no receiver took, one a file, when Options.DeadBytes keeps them
 //
 // An instance is one spool in one process; its name is 32 hexadecimal digits at random. It writes to its own directory only
@@ -61,6 +62,40 @@
 //     space on a full disk and no sync: when it is lost, a frame is delivered once more. Any other value is pending.
 //   - A segment whose frames are all settled is removed.
 //
+// # Arena
+//
+// A span that has ended is in the memory of the process until its batch is appended or delivered. An arena keeps a copy of it
+// meanwhile, in a file that is mapped into memory: the kernel has it from [Buffer.Add] on, and it costs no system call. It survives
+// the end of the process, however it ends, not a loss of power.
+//
+// Who collects spans of a scope has a buffer beside his own batch, and adds each span to it:
+//
+//	buffer := s.Arena().Get(scope)
+//	...
+//	counts.Ended.Add(1)
+//	buffer.Add(span)
+//	...
+//	f, err := s.Append(spool.Batch{Payload: b, Spans: n, Buffers: []*spool.Buffer{buffer}}) // or it is delivered, or given up:
+//	buffer.Recycle()
+//	counts.Acked.Add(n)
+//
+// That is the order for the ledger: counted as ended, then added; recycled, then counted as what it has become. A crash between the
+// two counts a span as lost that is not, never the other way round. A span for which there is no buffer, or no room in it, is in
+// memory only, and the ledger has it counted. Close removes all files but those in which spans are published: they are for who
+// comes next.
+//
+// A file is a head and spans. Who adopts it takes it for a segment of one frame, whose payload he makes each time it is read: a
+// ResourceSpans of those spans that are published and that a receiver can decode. The others are counted as corrupt. It is
+// removed when that frame is settled.
+//
+//	 0 magic "WSARENA1"                          32 where the spans begin
+//	 8 version, 1                                36 0, 10 bytes
+//	12 CRC of 8..12, 16..46, and R and S;        46 state and attempts, as in a frame
+//	   it begins with a salt as in a frame       48 published: spans << 32 | bytes, as the machine stores it
+//	16 when it was taken, Unix ns                56 0
+//	24 bytes of R                                64 R, a ResourceSpans without spans, and S, a ScopeSpans without spans
+//	28 bytes of S                                   spans, as fields of the ScopeSpans
+//
 // # Durability
 //
 // A frame survives the end of the process from Append on, and the loss of power from the next group sync on: one fdatasync for
@@ -77,6 +112,6 @@
 //
 // # Locks
 //
-// Spool.syncing is taken before Spool.mu, and held during a sync, so that only the one who syncs waits for the disk to do so.
-// Reads of payloads hold none of them.
+// Spool.syncing is taken before Spool.mu, and that before Arena.mu. The first is held during a sync, so that only the one who syncs
+// waits for the disk to do so. Reads of payloads hold none of them.
 package spool

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 )
@@ -31,6 +32,7 @@ var (
 var (
 	errLocked  = errors.New("locked by another process")
 	errForeign = errors.New("not a regular file of this user")
+	errFault   = fmt.Errorf("mapped memory is gone: %w", syscall.EFAULT)
 )
 
 // errno names what the system said, for a counter: a number of names that is small and known.

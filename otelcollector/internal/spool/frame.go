@@ -11,6 +11,8 @@ type Batch struct {
 	Spans       int
 	First, Last time.Time // end of the span that ended first, and of the one that ended last
 	Encoding    Encoding
+	// Buffers have copies of these spans. Append resets them once the batch is written.
+	Buffers []*Buffer
 }
 
 // Frame is a batch in the spool. It is held by whoever got it from Append or Next, until he settles it by Ack, Drop or Kill,

@@ -29,8 +29,11 @@ type fileSystem interface {
 	lock(path string, create bool) (io.Closer, error)
 	// free returns the part of the file system that path is on that we could use, from 0 to 1.
 	free(path string) (float64, error)
-	// shareMemory makes a new file of the given size and returns its bytes, which outlive the process. They are never unmapped.
+	// shareMemory makes a new file of the given size and returns its bytes, which outlive the process. The file has all the
+	// room on the disk that it needs.
 	shareMemory(path string, size int) ([]byte, error)
+	// unshare ends the use of what shareMemory returned. The file stays.
+	unshare(memory []byte) error
 }
 
 // file is a regular file. Its methods may be called by several goroutines at once; after Close they fail.

@@ -176,6 +176,8 @@ func (s system) shareMemory(path string, size int) ([]byte, error) {
 	return b, nil
 }
 
+func (system) unshare(memory []byte) error { return os.NewSyscallError("munmap", unix.Munmap(memory)) }
+
 // systemFile is an os.File, whose ReadAt and WriteAt are pread and pwrite, and which nobody can close under a call.
 type systemFile struct{ *os.File }
 

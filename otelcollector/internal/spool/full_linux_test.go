@@ -12,11 +12,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func init() { children["full"] = childOnAFullDisk }
+func init() {
+	children["full"] = childOnAFullDisk
+	children["full arena"] = childWithAnArenaOnAFullDisk
+}
 
-// TestARealDiskThatIsFull has a process fill a file system of a megabyte, which only it sees.
-func TestARealDiskThatIsFull(t *testing.T) {
-	c := command(t.Context(), t.TempDir(), 0, "full", "")
+// TestF51ARealDiskThatIsFull has a process fill a file system of a megabyte, which only it sees.
+func TestF51ARealDiskThatIsFull(t *testing.T) { runOnItsOwnDisk(t, "full") }
+
+// TestF58AnArenaOnARealDiskThatIsFull: pages are touched that have a place on the disk, and no others.
+func TestF58AnArenaOnARealDiskThatIsFull(t *testing.T) { runOnItsOwnDisk(t, "full arena") }
+
+// runOnItsOwnDisk runs a process that mounts a file system, which only it sees, and logs what it says.
+func runOnItsOwnDisk(t *testing.T, what string) {
+	t.Helper()
+	c := command(t.Context(), t.TempDir(), 0, what, "")
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUSER}
 	c.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 	c.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
@@ -29,13 +39,23 @@ func TestARealDiskThatIsFull(t *testing.T) {
 	if err != nil || !bytes.HasSuffix(out.Bytes(), []byte("ends\n")) {
 		t.Errorf("%v, %s", err, out.Bytes())
 	}
+	t.Logf("%s", bytes.TrimSuffix(out.Bytes(), []byte("ends\n")))
+}
+
+// mountOwn mounts a file system of a megabyte.
+func mountOwn() (dir string, ok bool) {
+	dir = os.Getenv(dirEnv)
+	if err := unix.Mount("spool", dir, "tmpfs", 0, "size=1m,mode=0700"); err != nil {
+		fmt.Println("no mount:", err)
+		return dir, false
+	}
+	return dir, true
 }
 
 // childOnAFullDisk appends three times as much as there is room for, with either policy, and looks whether all is accounted for.
 func childOnAFullDisk() {
-	dir := os.Getenv(dirEnv)
-	if err := unix.Mount("spool", dir, "tmpfs", 0, "size=1m,mode=0700"); err != nil {
-		fmt.Println("no mount:", err)
+	dir, ok := mountOwn()
+	if !ok {
 		return
 	}
 	for _, policy := range []Policy{DropOldest, DropNewest} {
@@ -63,6 +83,7 @@ func childOnAFullDisk() {
 		if st.Acked+st.Dropped.Total()+refused != 600 || st.Spans != 0 || st.Acked < 150 || st.Acked > 220 || st.Dropped.Total() != st.Dropped[SpoolFull] {
 			panic(fmt.Sprintf("%d refused, %+v", refused, st))
 		}
+		fmt.Printf("policy %d: 600 spans ended, %d acknowledged, %d dropped for spool_full, %d refused\n", policy, st.Acked, st.Dropped[SpoolFull], refused)
 		s.trouble.next = s.trouble.next.AddDate(-1, 0, 0) // time goes by
 		f, err := s.Append(Batch{Payload: make([]byte, 10_000), Spans: math.MaxInt8})
 		if err != nil {
@@ -75,6 +96,50 @@ func childOnAFullDisk() {
 		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 			panic(fmt.Sprint(left, err))
 		}
+	}
+	fmt.Println("ends")
+}
+
+// childWithAnArenaOnAFullDisk has room for one buffer of four.
+func childWithAnArenaOnAFullDisk() {
+	dir, ok := mountOwn()
+	if !ok {
+		return
+	}
+	s, err := open(arenaOn(dir))
+	if err != nil {
+		panic(err)
+	}
+	b, none := s.Arena().Get(testScope), s.Arena().Get(testScope)
+	if b == nil || none != nil {
+		panic(fmt.Sprintf("%+v", s.Stats()))
+	}
+	for _, err = s.Append(batch(0)); err == nil; _, err = s.Append(batch(0)) { // until nothing else has room
+	}
+	n := 0
+	for b.Add(field(testSpan(n))) {
+		n++
+	}
+	st := s.Stats()
+	fmt.Printf("%d spans in a buffer of %d bytes, %v\n", n, st.ArenaBytes, st.Errors)
+	if b.failed || st.ArenaBuffers != 1 || st.Errors[Failure{OpArena, unix.ENOSPC.Error()}] != 1 {
+		panic(fmt.Sprintf("%+v", st))
+	}
+	_ = s.home.lock.Close() // it is killed
+	next, err := open(Options{Dir: dir, MinFree: -1})
+	if err != nil {
+		panic(err)
+	}
+	next.adopt()
+	came := 0
+	for f := next.Next(); f != nil; f = next.Next() {
+		if f.Spans() > batch(0).Spans {
+			came += f.Spans()
+		}
+		next.Ack(f, 0)
+	}
+	if came != n {
+		panic(fmt.Sprintf("%d of %d spans came", came, n))
 	}
 	fmt.Println("ends")
 }

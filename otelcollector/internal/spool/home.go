@@ -17,7 +17,8 @@ const (
 	ledgerName    = "ledger"
 	deadName      = "dead"
 	segmentSuffix = ".ws"
-	segmentDigits = 12
+	mappedSuffix  = ".wa"
+	numberDigits  = 12
 )
 
 // home is the directory of an instance, our own or one whose owner is dead. We hold its lock.
@@ -61,8 +62,11 @@ func (h *home) leave(files fileSystem) {
 	_ = h.lock.Close()
 }
 
-func (h *home) segmentPath(number uint64) string {
-	return filepath.Join(h.path, fmt.Sprintf("%0*d%s", segmentDigits, number, segmentSuffix))
+func (h *home) segmentPath(number uint64) string { return h.numbered(number, segmentSuffix) }
+func (h *home) mappedPath(number uint64) string  { return h.numbered(number, mappedSuffix) }
+
+func (h *home) numbered(number uint64, suffix string) string {
+	return filepath.Join(h.path, fmt.Sprintf("%0*d%s", numberDigits, number, suffix))
 }
 
 // parseHome reads the name of an instance's directory.
@@ -75,16 +79,16 @@ func parseHome(name string) (id instanceID, ok bool) {
 	return id, hex.EncodeToString(b) == name
 }
 
-// parseSegment reads the name of a segment.
-func parseSegment(name string) (number uint64, ok bool) {
-	if len(name) != segmentDigits+len(segmentSuffix) || name[segmentDigits:] != segmentSuffix {
+// parseNumbered reads the name of a segment, or of a file of an arena.
+func parseNumbered(name, suffix string) (number uint64, ok bool) {
+	if len(name) != numberDigits+len(suffix) || name[numberDigits:] != suffix {
 		return 0, false
 	}
-	for _, c := range []byte(name[:segmentDigits]) {
+	for _, c := range []byte(name[:numberDigits]) {
 		if c < '0' || c > '9' {
 			return 0, false
 		}
 	}
-	number, err := strconv.ParseUint(name[:segmentDigits], 10, 64)
+	number, err := strconv.ParseUint(name[:numberDigits], 10, 64)
 	return number, err == nil && number > 0
 }

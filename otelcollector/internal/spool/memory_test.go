@@ -175,7 +175,11 @@ func (m *memoryFiles) lock(path string, create bool) (io.Closer, error) {
 	return &memoryFile{files: m, node: n, path: path, lock: true}, nil
 }
 
-func (m *memoryFiles) free(string) (float64, error) { return m.freePart, nil }
+func (m *memoryFiles) free(string) (float64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.freePart, nil
+}
 
 func (m *memoryFiles) shareMemory(path string, size int) ([]byte, error) {
 	m.mu.Lock()
@@ -187,6 +191,8 @@ func (m *memoryFiles) shareMemory(path string, size int) ([]byte, error) {
 	n.data = make([]byte, size)
 	return n.data, nil
 }
+
+func (m *memoryFiles) unshare([]byte) error { return nil }
 
 // segments returns the paths of all segments.
 func (m *memoryFiles) segments() []string {
@@ -203,6 +209,8 @@ func (m *memoryFiles) segments() []string {
 
 // unlock is what the end of all processes does.
 func (m *memoryFiles) unlock() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, n := range m.nodes {
 		n.locked = false
 	}

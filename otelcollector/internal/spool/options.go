@@ -28,6 +28,8 @@ type Options struct {
 	SyncBytes int64
 	// DeadBytes is how much to keep of what no receiver took, for people to look at; the oldest go first. 0: nothing.
 	DeadBytes int64
+	// Arena has the process keep copies of spans that are not in the spool yet, too. May be nil.
+	Arena *ArenaOptions
 	// Resource is a hash of the resource whose spans these are; it is written into the segments.
 	Resource uint64
 	// Observe is told how long a write and a sync took, and how they ended. It may be called by several goroutines at once
@@ -74,6 +76,7 @@ const (
 	OpAdopt  Op = "adopt"
 	OpLedger Op = "ledger"
 	OpDead   Op = "dead"
+	OpArena  Op = "arena"
 )
 
 const maxSegmentTarget = 32 << 20 // a frame may go beyond the target, and maxSegment has to hold both
@@ -102,6 +105,13 @@ func (o Options) withDefaults() (Options, error) {
 	case o.MinFree >= 1:
 		return o, fmt.Errorf("a free part of %v leaves nothing for the spool", o.MinFree)
 	}
+	if o.Arena != nil {
+		arena, err := o.Arena.withDefaults()
+		if err != nil {
+			return o, fmt.Errorf("arena: %w", err)
+		}
+		o.Arena = &arena
+	}
 	if o.files == nil {
 		files, err := systemFiles()
 		if err != nil {
@@ -112,7 +122,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-func valueOr[T int64 | float64 | time.Duration](v, otherwise T) T {
+func valueOr[T int | int64 | float64 | time.Duration](v, otherwise T) T {
 	if v == 0 {
 		return otherwise
 	}

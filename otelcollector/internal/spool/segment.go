@@ -2,6 +2,7 @@ package spool
 
 import (
 	"errors"
+	"io"
 	"os"
 	"slices"
 )
@@ -13,6 +14,7 @@ type segment struct {
 	path   string
 	rank   uint64 // order of replay
 	salt   uint32
+	mapped bool // it is a file of an arena
 
 	// What is in the file.
 	total  footer // of all frames, settled or not
@@ -48,6 +50,23 @@ func (g *segment) disk() int64 { return aligned(g.end) + frameSize }
 func (g *segment) quiet() bool {
 	return !g.unsealed && !g.busy && len(g.unsynced) == 0 &&
 		!slices.ContainsFunc(g.frames, func(f *Frame) bool { return f.held || f.unwritten || f.copy || f.unread > 0 })
+}
+
+// glance and scan read what is in its file, see there.
+func (g *segment) glance(r io.ReaderAt, size int64) (found, uint32, error) {
+	if g.mapped {
+		f, _, err := glanceMapped(r, size, g.salt)
+		return f, g.salt, err
+	}
+	return glance(r, size, g.salt)
+}
+
+func (g *segment) scan(r io.ReaderAt, size int64) (found, uint32, error) {
+	if g.mapped {
+		f, err := scanMapped(r, size, g.salt)
+		return f, g.salt, err
+	}
+	return scan(r, size, g.salt)
 }
 
 func (g *segment) close() {
@@ -103,7 +122,7 @@ func (s *Spool) readLocked(g *segment) error {
 		_ = file.Close()
 		return err
 	}
-	f, sum, err := scan(file, size, g.salt)
+	f, sum, err := g.scan(file, size)
 	if err == nil && f.noise() {
 		err = errForeign
 	}
@@ -112,6 +131,9 @@ func (s *Spool) readLocked(g *segment) error {
 		return err
 	}
 	g.file, g.salt, g.failures = file, sum, 0
+	if g.mapped {
+		g.file = mappedFile{file, sum}
+	}
 	var open int
 	var spans uint64
 	for _, x := range f.frames {

@@ -14,10 +14,12 @@ type Spool struct {
 	options Options
 	files   fileSystem
 	ledger  *Ledger
+	arena   *Arena
 	began   time.Time // by both clocks
 
 	ready   chan struct{} // has a token when Next may have something
 	kick    chan struct{} // has a token when a group is large enough to be synced
+	lacking chan struct{} // has a token when the arena lacks buffers
 	closing chan struct{}
 	done    chan struct{}
 	lost    error // of Close; set before done is closed
@@ -75,15 +77,19 @@ func open(o Options) (*Spool, error) {
 	}
 	s := &Spool{
 		options: o, files: o.files, began: o.wall(), homes: map[string]*home{},
-		ready: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+		ready: make(chan struct{}, 1), kick: make(chan struct{}, 1), lacking: make(chan struct{}, 1),
 		closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.stats.Errors = map[Failure]uint64{}
+	if o.Arena != nil {
+		s.arena = newArena(s, *o.Arena)
+	}
 	if err := s.settleInLocked(); err != nil { // nobody else has s yet
 		s.ledger = &Ledger{slots: new([ledgerSlots]Counts)}
 		s.degradeLocked(OpCreate, err)
 		return s, nil
 	}
+	defer s.arena.furnish()
 	if s.ledger, err = newLedger(s.files, filepath.Join(s.home.path, ledgerName)); err != nil {
 		s.failedLocked(OpLedger, err)
 	}
@@ -139,9 +145,12 @@ func (s *Spool) run() {
 				adopted = time.Now()
 				s.expire()
 				s.adopt()
+				s.arena.trim()
 			}
 		case <-s.kick:
 			_ = s.Sync() // counted
+		case <-s.lacking:
+			s.arena.furnish()
 		case <-s.closing:
 			s.lost = s.finish()
 			return
@@ -152,6 +161,7 @@ func (s *Spool) run() {
 // tick does what is done once in SyncEvery.
 func (s *Spool) tick() {
 	_ = s.Sync() // counted
+	s.arena.furnish()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweepLocked()
@@ -196,9 +206,13 @@ func (s *Spool) finish() error {
 	s.retireLocked()
 	s.mu.Unlock()
 	syncErr := s.Sync()
+	keep := s.arena.close()
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.home != nil {
+		s.home.keep = s.home.keep || keep
+	}
 	err := s.abandonMemoryLocked(syncErr)
 	for i := len(s.segments) - 1; i >= 0; i-- {
 		g := s.segments[i]

@@ -43,6 +43,10 @@ type Stats struct {
 	SkippedBytes, TornBytes uint64
 	// Foreign counts what is in the directory and not ours to touch, as it was last seen.
 	Foreign uint64
+	// ArenaBuffers are in the arena, whose files have ArenaBytes. ArenaMissed counts how often one was asked for and none was ready.
+	ArenaBuffers int
+	ArenaBytes   int64
+	ArenaMissed  uint64
 	// Errors counts what the system refused.
 	Errors map[Failure]uint64
 }
@@ -60,6 +64,7 @@ func (s *Spool) Stats() Stats {
 	case st.Trouble != nil:
 		st.State = Degraded
 	}
+	s.arena.count(&st)
 	for _, g := range s.segments {
 		if g.total.frames > 0 && (g.count > 0 || !g.known) {
 			st.OldestAge = max(st.OldestAge, now.Sub(time.Unix(0, g.total.first)))
