@@ -123,8 +123,55 @@ func (s slowFile) dataSync() error {
 	return s.file.dataSync()
 }
 
-// TestADiskThatHangs: only the sync waits for it, until what waits for the sync is too much.
-func TestADiskThatHangs(t *testing.T) {
+// busyFiles is a file system that does something during each sync.
+type busyFiles struct {
+	fileSystem
+	during func()
+}
+
+func (b busyFiles) create(path string) (file, error) {
+	f, err := b.fileSystem.create(path)
+	return busyFile{f, b.during}, err
+}
+
+type busyFile struct {
+	file
+	during func()
+}
+
+func (b busyFile) dataSync() error {
+	b.during()
+	return b.file.dataSync()
+}
+
+// TestF56ASyncEnds, although there is something new to sync whenever a part of it is done.
+func TestF56ASyncEnds(t *testing.T) {
+	m := newMemoryFiles(t)
+	o := small(m)
+	var s *Spool
+	syncs := 0
+	o.SegmentBytes, o.files = 25_000, busyFiles{m, func() {
+		if syncs++; syncs < 100 {
+			addFrom(t, s, syncs, 1)
+		}
+	}}
+	s = start(t, o)
+	for range 3 {
+		addFrom(t, s, 0, 1)
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if syncs != 3 || s.unsynced == 0 {
+		t.Errorf("%d syncs, and %d bytes are for the next", syncs, s.unsynced)
+	}
+	if err := s.finish(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestF56ADiskThatHangs: only the sync waits for it, until what waits for the sync is too much.
+func TestF56ADiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemoryFiles(t)
 		o := small(m)

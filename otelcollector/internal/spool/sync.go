@@ -21,6 +21,9 @@ func (s *Spool) Sync() error {
 		}
 		err := s.persist(&j)
 		if s.persisted(&j, err, failed) {
+			if !j.last {
+				return s.unsafe() // what was appended meanwhile is for the next time, or this would never end
+			}
 			continue
 		}
 		if failed {
