@@ -47,8 +47,8 @@ func accepted(t *testing.T, s *Spool, from, n int) []int {
 	return all
 }
 
-// TestAnyWriteMayFail: what was accepted is delivered or counted as dropped, whichever write fails, however it does.
-func TestAnyWriteMayFail(t *testing.T) {
+// TestF52AnyWriteMayFail: what was accepted is delivered or counted as dropped, whichever write fails, however it does.
+func TestF52AnyWriteMayFail(t *testing.T) {
 	for _, fault := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.EROFS, syscall.EFBIG, errShort} {
 		for n := range 50 {
 			synctest.Test(t, func(t *testing.T) {
@@ -83,8 +83,8 @@ func TestAnyWriteMayFail(t *testing.T) {
 	}
 }
 
-// TestADiskThatTakesNothing: appends fail at once until it is time to try again, and work when the disk does.
-func TestADiskThatTakesNothing(t *testing.T) {
+// TestF54ADiskThatTakesNothing: appends fail at once until it is time to try again, and work when the disk does.
+func TestF54ADiskThatTakesNothing(t *testing.T) {
 	for _, what := range []string{"write", "create"} {
 		synctest.Test(t, func(t *testing.T) {
 			m := newMemoryFiles(t)
@@ -117,8 +117,8 @@ func TestADiskThatTakesNothing(t *testing.T) {
 	}
 }
 
-// TestADirectoryThatWasRemoved: another one is made, and what was in the old one is counted.
-func TestADirectoryThatWasRemoved(t *testing.T) {
+// TestF54ADirectoryThatWasRemoved: another one is made, and what was in the old one is counted.
+func TestF54ADirectoryThatWasRemoved(t *testing.T) {
 	m := newMemoryFiles(t)
 	s := start(t, small(m))
 	addFrom(t, s, 0, 20)
@@ -140,8 +140,8 @@ func TestADirectoryThatWasRemoved(t *testing.T) {
 	_ = s.finish()
 }
 
-// TestNoDirectoryAtTheStart: what stands in the way of the spool does not stand in the way of the process.
-func TestNoDirectoryAtTheStart(t *testing.T) {
+// TestF54NoDirectoryAtTheStart: what stands in the way of the spool does not stand in the way of the process.
+func TestF54NoDirectoryAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemoryFiles(t)
 		m.fail = nth("mkdir", 0, true, syscall.ENOSPC)
@@ -162,8 +162,8 @@ func TestNoDirectoryAtTheStart(t *testing.T) {
 	})
 }
 
-// TestSyncsThatFail: frames go to another file, and no file is synced again (which memoryFiles sees to).
-func TestSyncsThatFail(t *testing.T) {
+// TestF55SyncsThatFail: frames go to another file, and no file is synced again (which memoryFiles sees to).
+func TestF55SyncsThatFail(t *testing.T) {
 	for _, what := range []string{"datasync", "sync", "syncdir"} {
 		for fails := 1; fails < 12; fails++ {
 			synctest.Test(t, func(t *testing.T) {
@@ -208,8 +208,8 @@ func TestSyncsThatFail(t *testing.T) {
 	}
 }
 
-// TestSyncsThatFailForEver: what is accepted stays in memory, which is bounded, and is delivered from there.
-func TestSyncsThatFailForEver(t *testing.T) {
+// TestF55SyncsThatFailForEver: what is accepted stays in memory, which is bounded, and is delivered from there.
+func TestF55SyncsThatFailForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemoryFiles(t)
 		o := small(m)
@@ -247,8 +247,8 @@ func TestSyncsThatFailForEver(t *testing.T) {
 	})
 }
 
-// TestACopyIsDroppedWhenItsFrameIsSafe, also when the file that it is in has been read to its end in between.
-func TestACopyIsDroppedWhenItsFrameIsSafe(t *testing.T) {
+// TestF55ACopyIsDroppedWhenItsFrameIsSafe, also when the file that it is in has been read to its end in between.
+func TestF55ACopyIsDroppedWhenItsFrameIsSafe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemoryFiles(t)
 		s := start(t, small(m))
@@ -293,8 +293,8 @@ func TestACopyIsDroppedWhenItsFrameIsSafe(t *testing.T) {
 	})
 }
 
-// TestAWriteFailsDuringASync: neither knows of the other, and the file can be trusted by neither.
-func TestAWriteFailsDuringASync(t *testing.T) {
+// TestF55AWriteFailsDuringASync: neither knows of the other, and the file can be trusted by neither.
+func TestF55AWriteFailsDuringASync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemoryFiles(t)
 		s := start(t, small(m))
@@ -359,8 +359,8 @@ func TestStatesThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestReadsThatFail: a frame is tried three times, a segment, too; then their spans are counted and the others come.
-func TestReadsThatFail(t *testing.T) {
+// TestF57ReadsThatFail: a frame is tried three times, a segment, too; then their spans are counted and the others come.
+func TestF57ReadsThatFail(t *testing.T) {
 	m := newMemoryFiles(t)
 	s := start(t, small(m))
 	addFrom(t, s, 0, 20)
@@ -400,7 +400,38 @@ func TestReadsThatFail(t *testing.T) {
 	}
 }
 
-func TestTheDiskLies(t *testing.T) {
+// TestF57ASegmentThatCannotBeRead: what its footer says is counted, as soon as that is known.
+func TestF57ASegmentThatCannotBeRead(t *testing.T) {
+	m := newMemoryFiles(t)
+	s := start(t, small(m))
+	addFrom(t, s, 0, 5)
+	if err := s.finish(); err != nil {
+		t.Fatal(err)
+	}
+	adopting := true
+	m.fail = func(c *call) error {
+		if c.what == "read" && (adopting || c.at == headerSize) { // at first all of it, then its first frame
+			return syscall.EIO
+		}
+		return nil
+	}
+	s = start(t, small(m))
+	if st := balanced(t, s); st.Unread != 0 || st.Segments != 1 {
+		t.Errorf("%+v", st)
+	}
+	adopting = false
+	for range maxFailures {
+		if f := s.Next(); f != nil {
+			t.Fatal("a frame that cannot be read")
+		}
+		balanced(t, s)
+	}
+	if st := balanced(t, s); st.Recovered != 15 || st.Dropped[SpoolIO] != 15 || st.Unread != 0 || st.Segments != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestF09TheDiskLies(t *testing.T) {
 	m := newMemoryFiles(t)
 	s := start(t, small(m))
 	addFrom(t, s, 0, 3)

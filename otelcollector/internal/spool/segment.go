@@ -128,6 +128,7 @@ func (s *Spool) readLocked(g *segment) error {
 	}
 	if err != nil {
 		_ = file.Close()
+		s.estimateLocked(g, &f)
 		return err
 	}
 	g.file, g.salt, g.failures = file, sum, 0
@@ -148,6 +149,16 @@ func (s *Spool) readLocked(g *segment) error {
 	}
 	s.compareLocked(g, open, spans)
 	return nil
+}
+
+// estimateLocked takes what the footer says of an adopted segment whose frames cannot be read. It may be all that is ever known.
+func (s *Spool) estimateLocked(g *segment, f *found) {
+	if g.known || !f.sealed {
+		return
+	}
+	s.unreadLocked(g, -1)
+	g.total = f.footer
+	s.unreadLocked(g, 1)
 }
 
 // meetLocked takes what was found in an adopted segment into the books: its pending frames come with compareLocked.
