@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestSiblings: nobody touches what belongs to a process that lives, and somebody takes it soon after it is dead.
-func TestSiblings(t *testing.T) {
+// TestF33Siblings: nobody touches what belongs to a process that lives, and somebody takes it soon after it is dead.
+func TestF33Siblings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemoryFiles(t)
 		dead := start(t, small(m))
@@ -43,6 +43,7 @@ func TestSiblings(t *testing.T) {
 		if !slices.Equal(got, upTo(20)) {
 			t.Errorf("got %v", got)
 		}
+		t.Logf("2 processes, 1 dead: its 20 frames came once each, %v after its end", adoptEvery)
 		if len(m.nodes) != 1 {
 			t.Errorf("left are %v", m.nodes)
 		}
@@ -112,8 +113,8 @@ func TestUnreadSegmentsAreEstimatedByTheirFooters(t *testing.T) {
 	}
 }
 
-// TestABitFlipInAnySpool is the whole way from a bit that is wrong on the disk to the books.
-func TestABitFlipInAnySpool(t *testing.T) {
+// TestF05ABitFlipInAnySpool is the whole way from a bit that is wrong on the disk to the books.
+func TestF05ABitFlipInAnySpool(t *testing.T) {
 	for _, sealed := range []bool{true, false} {
 		whole := newMemoryFiles(t)
 		s := start(t, small(whole))
@@ -148,6 +149,8 @@ func TestABitFlipInAnySpool(t *testing.T) {
 				t.Fatalf("sealed %t, bit %d: left are %v", sealed, bit, m.nodes)
 			}
 		}
+		t.Logf("sealed %t: %d bits, no flip loses more than its frame; %d leave the last one torn",
+			sealed, len(whole.nodes[path].data)*8, lastFrame)
 		if lastFrame > frameSize*8 {
 			t.Errorf("sealed %t: %d bits whose frame is only torn", sealed, lastFrame)
 		}

@@ -450,8 +450,8 @@ func TestF58NoRoomForAnArena(t *testing.T) {
 	}
 }
 
-// TestADirectoryThatWasRemovedHasAnArenaAgain soon, in the directory that takes its place.
-func TestADirectoryThatWasRemovedHasAnArenaAgain(t *testing.T) {
+// TestF54ADirectoryThatWasRemovedHasAnArenaAgain soon, in the directory that takes its place.
+func TestF54ADirectoryThatWasRemovedHasAnArenaAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemoryFiles(t)
 		o := withArena(m)

@@ -99,7 +99,7 @@ func TestRoomIsLeftToOthers(t *testing.T) {
 	}
 }
 
-func TestADiskThatIsFullTakesAsMuchAsItHas(t *testing.T) {
+func TestF51ADiskThatIsFullTakesAsMuchAsItHas(t *testing.T) {
 	m := newMemoryFiles(t)
 	s := start(t, small(m))
 	const room = 4000
@@ -128,7 +128,7 @@ func TestADiskThatIsFullTakesAsMuchAsItHas(t *testing.T) {
 	}
 }
 
-func TestFilesThatMayNotGrow(t *testing.T) {
+func TestF53FilesThatMayNotGrow(t *testing.T) {
 	m := newMemoryFiles(t)
 	o := small(m)
 	o.SegmentBytes = 10_000
@@ -147,8 +147,8 @@ func TestFilesThatMayNotGrow(t *testing.T) {
 	}
 }
 
-// TestAge lets time go by, and the wall clock jump: only the first makes spans too old.
-func TestAge(t *testing.T) {
+// TestF61Age lets time go by, and the wall clock jump: only the first makes spans too old.
+func TestF61Age(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		age, jump  time.Duration
@@ -194,6 +194,7 @@ func TestAge(t *testing.T) {
 			if st.Spans+st.Unread != c.pending || st.Dropped[TooOld] != 30-c.pending {
 				t.Errorf("%s: %+v", c.name, st)
 			}
+			t.Logf("%s: %d of 30 spans expired", c.name, st.Dropped[TooOld])
 			if c.pending > 0 && c.jump == 0 && st.OldestAge != c.age {
 				t.Errorf("%s: the oldest is of %v", c.name, st.OldestAge)
 			}

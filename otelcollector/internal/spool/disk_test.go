@@ -3,6 +3,7 @@
 package spool
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -36,8 +37,8 @@ func put(t *testing.T, path string, b []byte) {
 	}
 }
 
-// TestForeignFiles puts everything into the directory that does not belong there: it is left alone and counted.
-func TestForeignFiles(t *testing.T) {
+// TestF07ForeignFiles puts everything into the directory that does not belong there: it is left alone and counted.
+func TestF07ForeignFiles(t *testing.T) {
 	dir, home := deadHome(t)
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
 	put(t, elsewhere, buildSegment(true, "not to be read"))
@@ -83,7 +84,9 @@ func TestForeignFiles(t *testing.T) {
 	put(t, filepath.Join(home, "000000000001.ws"), buildSegment(true, string(batch(0).Payload)))
 	put(t, filepath.Join(home, ledgerName), noise)
 
+	began := time.Now()
 	s := openSystem(t, dir)
+	t.Logf("open in %v beside %d foreign files, one of them of 4 GiB", time.Since(began), 6+len(alone))
 	if got := drain(t, s); !slices.Equal(got, []int{0}) {
 		t.Errorf("got %v", got)
 	}
@@ -101,8 +104,8 @@ func TestForeignFiles(t *testing.T) {
 	}
 }
 
-// TestASegmentIsReplacedByALink after it was seen: it is not followed.
-func TestASegmentIsReplacedByALink(t *testing.T) {
+// TestF07ASegmentIsReplacedByALink after it was seen: it is not followed.
+func TestF07ASegmentIsReplacedByALink(t *testing.T) {
 	dir, home := deadHome(t)
 	path := filepath.Join(home, "000000000001.ws")
 	put(t, path, buildSegment(true, string(batch(0).Payload)))
@@ -145,8 +148,8 @@ func TestALockOfAFileThatIsNotThereAnyMore(t *testing.T) {
 	}
 }
 
-// TestDirectoriesThatAreRefused tells each reason in one sentence.
-func TestDirectoriesThatAreRefused(t *testing.T) {
+// TestF60DirectoriesThatAreRefused tells each reason in one sentence.
+func TestF60DirectoriesThatAreRefused(t *testing.T) {
 	base := t.TempDir()
 	in := func(name string) string { return filepath.Join(base, name) }
 	for name, mode := range map[string]os.FileMode{"good": 0o700, "group": 0o750, "world": 0o701} {
@@ -170,6 +173,7 @@ func TestDirectoriesThatAreRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "spool: ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v", path, err)
 		}
+		t.Log(err)
 	}
 	if os.Geteuid() == 0 {
 		if err := errors.Join(os.Mkdir(in("foreign"), 0o700), os.Chown(in("foreign"), 1234, -1)); err != nil {
@@ -198,9 +202,9 @@ func TestDirectoriesThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestManySegmentsOpenAtOnce opens 10 GiB in 640 segments, of which one is damaged: of the sealed ones only both ends are read,
+// TestF59ManySegmentsOpenAtOnce opens 10 GiB in 640 segments, of which one is damaged: of the sealed ones only both ends are read,
 // and no descriptor stays open for them.
-func TestManySegmentsOpenAtOnce(t *testing.T) {
+func TestF59ManySegmentsOpenAtOnce(t *testing.T) {
 	dir, home := deadHome(t)
 	const segments, size = 640, 16 << 20
 	payload := string(batch(0).Payload)
@@ -249,7 +253,8 @@ func TestManySegmentsOpenAtOnce(t *testing.T) {
 	if n := descriptors() - open; n > 2 { // the locks
 		t.Errorf("%d descriptors", n)
 	}
-	t.Logf("open in %v, %d bytes were allocated", took, after.TotalAlloc-before.TotalAlloc)
+	t.Logf("%d segments of %d bytes open in %v: %d bytes allocated, %d more on the heap",
+		segments, size, took, after.TotalAlloc-before.TotalAlloc, int64(after.HeapAlloc)-int64(before.HeapAlloc))
 	if p, err := s.Read(s.Next(), nil); err != nil || number(t, p) != 0 {
 		t.Error(err)
 	}
@@ -258,36 +263,56 @@ func TestManySegmentsOpenAtOnce(t *testing.T) {
 	}
 }
 
-// TestFileSizeLimit is the real thing: short writes, then EFBIG.
-func TestFileSizeLimit(t *testing.T) {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
-		t.Fatal(err)
-	}
+// TestF53FileSizeLimit is the real thing, in a process of its own: short writes, then EFBIG. An arena of larger files is not made.
+func TestF53FileSizeLimit(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
-	s := start(t, Options{Dir: dir, SegmentBytes: 1 << 20, MinFree: -1})
-	small := limit
-	small.Cur = 64 << 10
-	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &small); err != nil {
-		t.Fatal(err)
+	out, err := command(t.Context(), dir, 0, "limited", "").CombinedOutput()
+	if err != nil || !bytes.HasSuffix(out, []byte("ends\n")) {
+		t.Errorf("%v, %s", err, out)
 	}
-	defer func() {
-		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
-			t.Error(err)
-		}
-	}()
+	t.Logf("%s", bytes.TrimSuffix(out, []byte("ends\n")))
+}
+
+func init() { children["limited"] = childWithALimit }
+
+func childWithALimit() {
+	limit := unix.Rlimit{Cur: 64 << 10, Max: 64 << 10}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
+		panic(err)
+	}
+	o := arenaOn(os.Getenv(dirEnv))
+	o.SegmentBytes = 1 << 20
+	s, err := open(o)
+	if err != nil {
+		panic(err)
+	}
 	const n = 1500
-	addFrom(t, s, 0, n)
-	if got := drain(t, s); !slices.Equal(got, upTo(n)) {
-		t.Errorf("%d of %d came back", len(got), n)
+	for i := range n {
+		f, err := s.Append(batch(i))
+		if err != nil {
+			panic(err)
+		}
+		s.Release(f)
 	}
-	st := balanced(t, s)
+	segments, came := s.Stats().Segments, 0
+	for f := s.Next(); f != nil; f = s.Next() {
+		if _, err := s.Read(f, nil); err != nil {
+			panic(err)
+		}
+		s.Ack(f, 0)
+		came++
+	}
+	st := s.Stats()
 	for f := range st.Errors {
 		if f.Errno != syscall.EFBIG.Error() {
-			t.Errorf("%+v", st.Errors)
+			panic(fmt.Sprintf("%+v", st.Errors))
 		}
 	}
-	if err := s.finish(); err != nil {
-		t.Fatal(err)
+	if came != n || segments < 4 || st.ArenaBuffers != 0 || s.Arena().Get(testScope) != nil {
+		panic(fmt.Sprintf("%d batches came, %+v", came, st))
 	}
+	if err := s.finish(); err != nil {
+		panic(err)
+	}
+	fmt.Printf("%d of %d batches came, from %d segments of 64 KiB at most: %v\nends\n", came, n, segments, st.Errors)
 }

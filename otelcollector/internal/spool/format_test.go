@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -62,7 +65,7 @@ func scanBytes(t *testing.T, b []byte) found {
 	return f
 }
 
-func TestABitFlipCostsNoMoreThanItsFrame(t *testing.T) {
+func TestF05ABitFlipCostsNoMoreThanItsFrame(t *testing.T) {
 	payloads := testPayloads(5)
 	const spans = 1 + 2 + 3 + 4 + 5
 	for _, sealed := range []bool{true, false} {
@@ -89,7 +92,40 @@ func TestABitFlipCostsNoMoreThanItsFrame(t *testing.T) {
 	}
 }
 
-func TestTruncationLeavesTheFramesBeforeIt(t *testing.T) {
+// TestF05EveryByteOfALargeSegment flips a bit in each byte of 64 KiB: one frame is lost at most.
+func TestF05EveryByteOfALargeSegment(t *testing.T) {
+	var payloads []string
+	for i := range 16 {
+		payloads = append(payloads, strings.Repeat(string(rune('a'+i)), 4000+i))
+	}
+	b := buildSegment(true, payloads...)
+	const spans = 16 * 17 / 2
+	step := 1
+	if raceEnabled || testing.Short() {
+		step = 13
+	}
+	flips, costly, most := 0, 0, 0
+	for at := 0; at < len(b); at += step {
+		bit := byte(1) << (at % 8)
+		b[at] ^= bit
+		f := scanBytes(t, b)
+		good, bad := readable(b, &f)
+		lost := len(payloads) - len(f.frames)
+		if bad > 0 {
+			lost++
+		}
+		if lost > 1 || good+bad+f.missing != spans {
+			t.Fatalf("byte %d: %d frames lost; %d good, %d bad and %d missing spans", at, lost, good, bad, f.missing)
+		}
+		b[at] ^= bit
+		flips++
+		costly += lost
+		most = max(most, lost)
+	}
+	t.Logf("%d flips in %d bytes: %d cost a frame, none more than %d; all spans accounted for", flips, len(b), costly, most)
+}
+
+func TestF06TruncationLeavesTheFramesBeforeIt(t *testing.T) {
 	whole := buildSegment(true, testPayloads(5)...)
 	all := scanBytes(t, whole)
 	for length := range len(whole) {
@@ -109,6 +145,43 @@ func TestTruncationLeavesTheFramesBeforeIt(t *testing.T) {
 	}
 }
 
+// TestF06AnySpoolMayBeCutShort is the whole way from a segment that ends anywhere to what is delivered.
+func TestF06AnySpoolMayBeCutShort(t *testing.T) {
+	for _, sealed := range []bool{true, false} {
+		whole := newMemoryFiles(t)
+		s := start(t, small(whole))
+		addFrom(t, s, 0, 4)
+		if sealed {
+			if err := s.finish(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		path := whole.segments()[0]
+		size := len(whole.nodes[path].data)
+		var counts [5]int
+		for length := range size + 1 {
+			m := newMemoryFiles(t)
+			for p, n := range whole.nodes {
+				m.nodes[p] = &node{id: n.id, dir: n.dir, data: bytes.Clone(n.data)}
+			}
+			m.nodes[path].data = m.nodes[path].data[:length]
+			s := start(t, small(m))
+			got := drain(t, s)
+			if !slices.Equal(got, upTo(len(got))) {
+				t.Fatalf("sealed %t, length %d: got %v", sealed, length, got)
+			}
+			counts[len(got)]++
+			if err := s.finish(); err != nil || len(m.nodes) != 1 {
+				t.Fatalf("sealed %t, length %d: %v, left are %v", sealed, length, err, m.nodes)
+			}
+		}
+		t.Logf("sealed %t: %d lengths; 0 to 4 frames come from %v of them", sealed, size+1, counts)
+		if counts[4] == 0 || counts[3] == 0 || counts[0] == 0 {
+			t.Errorf("%v", counts)
+		}
+	}
+}
+
 func TestAPayloadIsNeverTakenForAFrame(t *testing.T) {
 	forged := head{payload: 8, spans: 1000, state: pending}
 	image := make([]byte, frameSize+8)
@@ -122,7 +195,7 @@ func TestAPayloadIsNeverTakenForAFrame(t *testing.T) {
 	}
 }
 
-func TestLyingHeadsAreNotBelieved(t *testing.T) {
+func TestF08LyingHeadsAreNotBelieved(t *testing.T) {
 	for _, lie := range []head{
 		{payload: 0xFFFFFFFF, spans: 1, state: pending},
 		{payload: MaxPayload + 1, spans: 1, state: pending},
@@ -144,7 +217,39 @@ func TestLyingHeadsAreNotBelieved(t *testing.T) {
 	}
 }
 
-func TestNewerVersionsAreLeftAlone(t *testing.T) {
+// TestF08NothingIsAllocatedForALie, and what says the same as another frame is taken for what it is.
+func TestF08NothingIsAllocatedForALie(t *testing.T) {
+	m := newMemoryFiles(t)
+	s := start(t, small(m))
+	addFrom(t, s, 0, 3)
+	path := m.segments()[0]
+	b := m.nodes[path].data
+	at := s.segments[0].frames[1].at
+	lie := head{payload: 0xFFFFFFFF, spans: 0xFFFFFFFF, state: pending}
+	lie.put(b[at:], s.segments[0].salt)
+	end := s.segments[0].frames[2].at + s.segments[0].frames[2].size()
+	m.nodes[path].data = append(b[:end:end], b[headerSize:at]...) // the first frame once more, with its ordinal
+	m.unlock()
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	next := start(t, small(m))
+	got := drain(t, next)
+	runtime.ReadMemStats(&after)
+	if !slices.Equal(got, []int{0, 2, 0}) {
+		t.Errorf("got %v", got)
+	}
+	if st := balanced(t, next); st.Dropped[Corrupt] != 2 || st.Recovered != 1+2+3+1 {
+		t.Errorf("%+v", st)
+	}
+	allocated := after.TotalAlloc - before.TotalAlloc
+	if allocated > MaxPayload {
+		t.Errorf("%d bytes are allocated", allocated)
+	}
+	t.Logf("%d bytes allocated; got %v", allocated, got)
+}
+
+func TestF07NewerVersionsAreLeftAlone(t *testing.T) {
 	b := buildSegment(true, "abc")
 	b[8] = 2
 	sum := headerSum(b)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +17,7 @@ import (
 func init() {
 	children["full"] = childOnAFullDisk
 	children["full arena"] = childWithAnArenaOnAFullDisk
+	children["lost"] = childThatLosesItsDirectory
 }
 
 // TestF51ARealDiskThatIsFull has a process fill a file system of a megabyte, which only it sees.
@@ -22,6 +25,9 @@ func TestF51ARealDiskThatIsFull(t *testing.T) { runOnItsOwnDisk(t, "full") }
 
 // TestF58AnArenaOnARealDiskThatIsFull: pages are touched that have a place on the disk, and no others.
 func TestF58AnArenaOnARealDiskThatIsFull(t *testing.T) { runOnItsOwnDisk(t, "full arena") }
+
+// TestF54ADirectoryThatIsLost: read-only at the start, removed, closed to us. Memory has to do as long as that lasts.
+func TestF54ADirectoryThatIsLost(t *testing.T) { runOnItsOwnDisk(t, "lost") }
 
 // runOnItsOwnDisk runs a process that mounts a file system, which only it sees, and logs what it says.
 func runOnItsOwnDisk(t *testing.T, what string) {
@@ -83,7 +89,8 @@ func childOnAFullDisk() {
 		if st.Acked+st.Dropped.Total()+refused != 600 || st.Spans != 0 || st.Acked < 150 || st.Acked > 220 || st.Dropped.Total() != st.Dropped[SpoolFull] {
 			panic(fmt.Sprintf("%d refused, %+v", refused, st))
 		}
-		fmt.Printf("policy %d: 600 spans ended, %d acknowledged, %d dropped for spool_full, %d refused\n", policy, st.Acked, st.Dropped[SpoolFull], refused)
+		fmt.Printf("policy %d: 600 spans ended, %d acknowledged, %d dropped for spool_full, %d refused\n",
+			policy, st.Acked, st.Dropped[SpoolFull], refused)
 		s.trouble.next = s.trouble.next.AddDate(-1, 0, 0) // time goes by
 		f, err := s.Append(Batch{Payload: make([]byte, 10_000), Spans: math.MaxInt8})
 		if err != nil {
@@ -142,4 +149,81 @@ func childWithAnArenaOnAFullDisk() {
 		panic(fmt.Sprintf("%d of %d spans came", came, n))
 	}
 	fmt.Println("ends")
+}
+
+func childThatLosesItsDirectory() {
+	runtime.LockOSThread() // whose capabilities are about to go
+	dir, ok := mountOwn()
+	if !ok {
+		return
+	}
+	remount := func(flags uintptr) {
+		if err := unix.Mount("spool", dir, "tmpfs", unix.MS_REMOUNT|flags, "size=1m,mode=0700"); err != nil {
+			panic(err)
+		}
+	}
+	remount(unix.MS_RDONLY)
+	s, err := open(arenaOn(dir))
+	if err != nil {
+		panic(err)
+	}
+	refused(s, unix.EROFS)
+	remount(0)
+	accepts(s, "writable again")
+
+	if err := os.RemoveAll(s.home.path); err != nil {
+		panic(err)
+	}
+	s.retireLocked() // the file in use goes on without a name
+	accepts(s, "removed, and made again")
+
+	dropCapabilities()
+	if err := os.Chmod(s.home.path, 0); err != nil {
+		panic(err)
+	}
+	s.retireLocked()
+	refused(s, unix.EACCES)
+	if err := os.Chmod(s.home.path, 0o700); err != nil {
+		panic(err)
+	}
+	accepts(s, "open to us again")
+	fmt.Println("counted:", s.Stats().Errors)
+	fmt.Println("ends")
+}
+
+// refused checks that nothing is taken, for the reason why, and that the arena has nothing new.
+func refused(s *Spool, why error) {
+	_, first := s.Append(batch(0))
+	_, then := s.Append(batch(0))
+	if !errors.Is(first, why) || !errors.Is(then, ErrDegraded) || s.Stats().State != Degraded {
+		panic(fmt.Sprintf("%v, %v, %+v", first, then, s.Stats()))
+	}
+	fmt.Println("refused:", then)
+}
+
+// accepts checks that all works again once it is time to try.
+func accepts(s *Spool, what string) {
+	s.trouble.next, s.arena.next = time.Time{}, time.Time{} // time goes by
+	f, err := s.Append(batch(0))
+	if err != nil {
+		panic(fmt.Sprintf("%s: %v", what, err))
+	}
+	s.arena.trim()
+	s.arena.furnish()
+	b := s.Arena().Get(testScope)
+	if !b.Add(field(testSpan(0))) || !b.named() || s.Stats().State != Working {
+		panic(fmt.Sprintf("%s: %+v", what, s.Stats()))
+	}
+	b.Recycle()
+	s.Ack(f, 0)
+	fmt.Println(what)
+}
+
+// dropCapabilities has this thread obey the modes of files, also when it is the superuser's.
+func dropCapabilities() {
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	if err := unix.Capset(&head, &none[0]); err != nil {
+		panic(err)
+	}
 }
