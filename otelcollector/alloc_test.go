@@ -89,6 +89,34 @@ func TestRequestDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func TestMappedRequestDoesNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("with the race detector, sync.Pool forgets what it is given")
+	}
+	cfg := spooling(t, &sink{}, spoolDir(t))
+	cfg.SpoolMode = otelcollector.SpoolMapped
+	h := newHot(dial(t, newCollector(t, cfg)))
+	if n := testing.AllocsPerRun(500, h.serve); n != 0 {
+		t.Errorf("%v allocations a request, want 0", n)
+	}
+}
+
+// BenchmarkSpooledRequest is BenchmarkRequest with a spool that has nothing to do, and with copies of all spans in mapped files.
+func BenchmarkSpooledRequest(b *testing.B) {
+	for _, mode := range []otelcollector.SpoolMode{otelcollector.SpoolOverflow, otelcollector.SpoolMapped} {
+		b.Run(string(mode), func(b *testing.B) {
+			cfg := spooling(b, nil, spoolDir(b))
+			cfg.Client = discard{}
+			cfg.SpoolMode = mode
+			h := newHot(dial(b, newCollector(b, cfg)))
+			b.ReportAllocs()
+			for b.Loop() {
+				h.serve()
+			}
+		})
+	}
+}
+
 func BenchmarkRequest(b *testing.B) {
 	for _, c := range hotCases {
 		b.Run(c.name, func(b *testing.B) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"runtime"
 	"sync"
 	"time"
 
@@ -34,6 +35,11 @@ const (
 	// SpoolJournal writes each batch to the disk before its first upload. A process that is killed loses the spans of the
 	// batches that its workers were filling, those of Config.FlushInterval at most.
 	SpoolJournal SpoolMode = "journal"
+	// SpoolMapped is SpoolOverflow, and keeps a copy of each finished span in a file that is mapped into memory until what
+	// becomes of it is known: the kernel has it when the process is killed, and the next one sends it. It costs no system call.
+	// Such a copy does not survive the loss of power. There are up to 64 such files, of 580 KiB each; spans beyond them, and
+	// those larger than that, are in memory only.
+	SpoolMapped SpoolMode = "mapped"
 )
 
 const (
@@ -76,15 +82,19 @@ func openDisk(cfg *Config, head []byte, observe func(spool.Op, time.Duration, er
 	if cfg.SpoolDir == "" {
 		return nil, nil
 	}
-	if m := cfg.SpoolMode; m != "" && m != SpoolOverflow && m != SpoolJournal {
-		return nil, fmt.Errorf("otelcollector: SpoolMode is %q, but has to be %s or %s", m, SpoolOverflow, SpoolJournal)
+	if m := cfg.SpoolMode; m != "" && m != SpoolOverflow && m != SpoolJournal && m != SpoolMapped {
+		return nil, fmt.Errorf("otelcollector: SpoolMode is %q, but has to be %s, %s or %s", m, SpoolOverflow, SpoolJournal, SpoolMapped)
 	}
 	if cfg.SpoolMaxBytes < 0 {
 		return nil, fmt.Errorf("otelcollector: SpoolMaxBytes is %d, but has to be a number of bytes, or 0 for 1 GiB", cfg.SpoolMaxBytes)
 	}
 	hash := fnv.New64a()
 	_, _ = hash.Write(head) // never fails
-	s, err := spool.Open(spool.Options{Dir: cfg.SpoolDir, MaxBytes: cfg.SpoolMaxBytes, Resource: hash.Sum64(), Observe: observe})
+	o := spool.Options{Dir: cfg.SpoolDir, MaxBytes: cfg.SpoolMaxBytes, Resource: hash.Sum64(), Observe: observe}
+	if cfg.SpoolMode == SpoolMapped {
+		o.Arena = &spool.ArenaOptions{Resource: head, Spare: 2 + runtime.GOMAXPROCS(0)} // a worker for each processor, and some under way
+	}
+	s, err := spool.Open(o)
 	if err != nil {
 		return nil, fmt.Errorf("otelcollector: %w: %w", ErrSpoolDir, err)
 	}
@@ -99,21 +109,35 @@ func (d *disk) ledger(worker int) *spool.Counts {
 	return d.spool.Ledger().Slot(worker)
 }
 
+// copies returns a buffer for copies of spans; nil when there is none.
+func (d *disk) copies(s *scope) *spool.Buffer {
+	if d == nil {
+		return nil
+	}
+	return d.spool.Arena().Get(s.head)
+}
+
 // append writes a batch. The frame is held.
 func (d *disk) append(b *batch, compress bool) (*spool.Frame, error) {
 	d.buf = appendResourceSpans(d.buf[:0], d.head, b.groups)
 	s := spool.Batch{Payload: d.buf, Spans: b.spans, First: b.groups[0].first, Last: b.groups[0].last}
 	for i := range b.groups {
-		if g := &b.groups[i]; g.first.Before(s.First) {
+		g := &b.groups[i]
+		if g.first.Before(s.First) {
 			s.First = g.first
 		} else if g.last.After(s.Last) {
 			s.Last = g.last
 		}
+		s.Buffers = append(s.Buffers, g.copies)
 	}
 	if compress && d.pack() == nil {
 		s.Payload, s.Encoding = d.packed.Bytes(), spool.Gzip
 	}
-	return d.spool.Append(s)
+	f, err := d.spool.Append(s)
+	if err == nil {
+		b.recycleCopies()
+	}
+	return f, err
 }
 
 // appendResourceSpans appends a ResourceSpans of these groups.

@@ -132,7 +132,7 @@ func TestLongOutageIsCompressed(t *testing.T) {
 }
 
 func TestRestartSendsWhatWasLeft(t *testing.T) {
-	for _, mode := range []otelcollector.SpoolMode{otelcollector.SpoolOverflow, otelcollector.SpoolJournal} {
+	for _, mode := range []otelcollector.SpoolMode{otelcollector.SpoolOverflow, otelcollector.SpoolJournal, otelcollector.SpoolMapped} {
 		t.Run(string(mode), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dir := spoolDir(t)
@@ -168,6 +168,78 @@ func TestRestartSendsWhatWasLeft(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A process that is killed leaves its files as they are at that moment. With mapped ones all spans that have ended arrive, those
+// of an upload under way and those that its workers were collecting; without, they are known to be lost.
+func TestKilledProcess(t *testing.T) {
+	for mode, arrive := range map[otelcollector.SpoolMode]int{otelcollector.SpoolOverflow: 0, otelcollector.SpoolMapped: 110} {
+		t.Run(string(mode), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				answered := make(chan struct{})
+				hangs := &sink{answer: func(context.Context, int) error { <-answered; return nil }}
+				dir, left := spoolDir(t), spoolDir(t)
+				cfg := spooling(t, hangs, dir)
+				cfg.SpoolMode = mode
+				killed := newCollector(t, cfg)
+				requests(t, killed, 100)
+				time.Sleep(1500 * time.Millisecond)
+				requests(t, killed, 10)
+				synctest.Wait()
+				if st := killed.Stats(); hangs.tried() != 1 || st.Queued != 110 {
+					t.Fatalf("%d uploads are under way; accounts: %+v", hangs.tried(), st)
+				}
+				if err := errors.Join(os.Mkdir(left, 0o700), os.CopyFS(left, os.DirFS(dir))); err != nil {
+					t.Fatal(err)
+				}
+
+				close(answered)
+
+				s := &sink{}
+				next := newCollector(t, spooling(t, s, left))
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				st := next.Stats()
+				checkBalance(t, st)
+				if len(s.spans()) != arrive || st.Recovered != 110 || st.Dropped[otelcollector.DroppedCrash] != uint64(110-arrive) {
+					t.Errorf("%d spans arrived; accounts: %+v", len(s.spans()), st)
+				}
+			})
+		})
+	}
+}
+
+// What comes to a good end leaves nothing behind for the next process.
+func TestMappedSpansAreSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{answer: func(_ context.Context, attempt int) error {
+			if attempt == 1 {
+				return status.Error(codes.InvalidArgument, "no")
+			}
+			return nil
+		}}
+		dir, left := spoolDir(t), spoolDir(t)
+		cfg := spooling(t, s, dir)
+		cfg.SpoolMode = otelcollector.SpoolMapped
+		c := newCollector(t, cfg)
+		for range 20 {
+			requests(t, c, 5)
+			time.Sleep(1500 * time.Millisecond)
+		}
+		synctest.Wait()
+		if st := c.Stats(); st.Exported+st.Dropped[otelcollector.DroppedInvalid] != 100 || st.Dropped[otelcollector.DroppedInvalid] == 0 {
+			t.Errorf("accounts: %+v", st)
+		}
+		if err := errors.Join(os.Mkdir(left, 0o700), os.CopyFS(left, os.DirFS(dir))); err != nil {
+			t.Fatal(err)
+		}
+		next := newCollector(t, spooling(t, &sink{}, left))
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if st := next.Stats(); st.Recovered != 0 {
+			t.Errorf("accounts of the next: %+v", st)
+		}
+	})
 }
 
 // With a journal a batch is on the disk when its first upload begins.
@@ -538,7 +610,7 @@ func TestSpoolThatMakesNoSense(t *testing.T) {
 	}{
 		{"a file", func(c *otelcollector.Config) { c.SpoolDir = file }, "directory"},
 		{"open to all", func(c *otelcollector.Config) { c.SpoolDir = open }, "0700"},
-		{"mode", func(c *otelcollector.Config) { c.SpoolMode = "sometimes" }, "overflow or journal"},
+		{"mode", func(c *otelcollector.Config) { c.SpoolMode = "sometimes" }, "overflow, journal or mapped"},
 		{"size", func(c *otelcollector.Config) { c.SpoolMaxBytes = -1 }, "SpoolMaxBytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -558,7 +630,7 @@ func TestSpoolThatMakesNoSense(t *testing.T) {
 
 // The accounts balance at any moment, also while spans go to the disk and come back.
 func TestAccountsBalanceWithASpool(t *testing.T) {
-	for _, mode := range []otelcollector.SpoolMode{otelcollector.SpoolOverflow, otelcollector.SpoolJournal} {
+	for _, mode := range []otelcollector.SpoolMode{otelcollector.SpoolOverflow, otelcollector.SpoolJournal, otelcollector.SpoolMapped} {
 		t.Run(string(mode), func(t *testing.T) {
 			s := &sink{answer: func(_ context.Context, attempt int) error {
 				switch attempt % 5 {

@@ -145,6 +145,7 @@ func (p *pipeline) finish(v *verdict) {
 
 // settle closes the account of a batch: it was accepted but for some rejected spans, or dropped when there is a reason.
 func (p *pipeline) settle(b *batch, rejected int, dropped DropReason) {
+	b.recycleCopies()
 	switch {
 	case b.frame != nil:
 		p.disk.settle(b, rejected, dropped)

@@ -14,8 +14,9 @@ import (
 type group struct {
 	scope       *scope
 	spans       int
-	data        []byte    // not changed until the group is settled
-	first, last time.Time // when its collection began and ended
+	data        []byte        // not changed until the group is settled
+	copies      *spool.Buffer // of its spans, until they are settled or in the spool; nil: there are none
+	first, last time.Time     // when its collection began and ended
 }
 
 // batch is what one request carries: spans of this process, or what was read from the spool.
@@ -33,6 +34,14 @@ type batch struct {
 
 	frame *spool.Frame // where it is in the spool; nil: it is not
 	raw   []byte       // a ResourceSpans as it was spooled; nil: it did not come from there
+}
+
+// recycleCopies lets go of the copies of its spans: they are in the spool, or about to be counted as what became of them.
+func (b *batch) recycleCopies() {
+	for i := range b.groups {
+		b.groups[i].copies.Recycle()
+		b.groups[i].copies = nil
+	}
 }
 
 // isReplay reports whether it was read from the spool.
@@ -88,6 +97,7 @@ func (q *queue) put(g group) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.bytes+len(g.data) > q.maxBytes {
+		g.copies.Reset() // before the ledger knows what became of the spans
 		q.dropLocked(g.spans, q.whenFull)
 		return false
 	}

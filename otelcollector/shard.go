@@ -24,10 +24,11 @@ type shard struct {
 
 	mu     sync.Mutex
 	made   uint64
-	spans  int       // in buf
-	buf    []byte    // spans as fields of a ScopeSpans
-	began  time.Time // when the first of them came
-	closed bool      // by Shutdown
+	spans  int           // in buf
+	buf    []byte        // spans as fields of a ScopeSpans
+	copies *spool.Buffer // of what is in buf; nil: there are none
+	began  time.Time     // when the first of them came
+	closed bool          // by Shutdown
 }
 
 // encode takes a finished span. It is encoded where it is to lie: the batch has long left the processor's caches, and
@@ -67,12 +68,13 @@ func (s *shard) settleLocked(buf []byte) {
 		s.ledger.Ended.Add(1)
 	}
 	before := len(s.buf)
+	size := len(buf) - before
 	s.buf = buf[:before]
 	switch {
 	case s.closed:
 		s.pipeline.queue.drop(1, DroppedAlreadyShutdown)
 		return
-	case len(buf)-before > maxSpanBytes:
+	case size > maxSpanBytes:
 		s.pipeline.queue.drop(1, DroppedTooLarge)
 		return
 	case before > 0 && len(buf) > maxBatchBytes:
@@ -84,7 +86,9 @@ func (s *shard) settleLocked(buf []byte) {
 	s.buf = buf
 	if s.spans++; s.spans == 1 {
 		s.began = time.Now()
+		s.copies = s.pipeline.disk.copies(s.scope)
 	}
+	s.copies.Add(buf[len(buf)-size:])
 }
 
 // cut moves what was collected to the queue.
@@ -106,8 +110,10 @@ func (s *shard) cutLocked() {
 	if s.spans == 0 {
 		return
 	}
-	if !s.pipeline.queue.put(group{scope: s.scope, spans: s.spans, data: s.buf, first: s.began, last: time.Now()}) {
-		s.pipeline.buffers.put(s.buf)
+	g := group{scope: s.scope, spans: s.spans, data: s.buf, copies: s.copies, first: s.began, last: time.Now()}
+	if !s.pipeline.queue.put(g) {
+		g.copies.Recycle()
+		s.pipeline.buffers.put(g.data)
 	}
-	s.buf, s.spans = nil, 0
+	s.buf, s.copies, s.spans = nil, nil, 0
 }

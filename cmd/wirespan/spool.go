@@ -21,7 +21,8 @@ func (o *spoolOptions) register(fs *pflag.FlagSet) {
 	setting(fs, &o.dir, "spool", "", "directory", "keep spans there that cannot be sent now, over restarts too", parseText)
 	setting(fs, &o.maxBytes, "spool-max-bytes", "1GiB", "size", "how much the spool may hold; the oldest spans give way", parseSize)
 	setting(fs, &o.mode, "spool-mode", string(otelcollector.SpoolOverflow), "mode",
-		"overflow: what cannot be sent; journal: each batch before it is sent", oneOf(string(otelcollector.SpoolOverflow), string(otelcollector.SpoolJournal)))
+		"overflow: what cannot be sent; journal: each batch before it is sent; mapped: overflow, and a kill loses no finished span",
+		oneOf(string(otelcollector.SpoolOverflow), string(otelcollector.SpoolJournal), string(otelcollector.SpoolMapped)))
 }
 
 // minSpool is two segments of the least size.

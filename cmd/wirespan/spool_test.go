@@ -37,7 +37,7 @@ func TestSpoolFlags(t *testing.T) {
 		{[]string{"--spool", filepath.Join(file, "spool")}, `cannot keep spans in .* \(--spool\): `},
 		{[]string{"--spool-mode", "journal"}, `--spool-mode needs a spool: give --spool \(WIRESPAN_SPOOL\) too`},
 		{[]string{"--spool-max-bytes", "2GiB"}, `--spool-max-bytes needs a spool`},
-		{[]string{"--spool-mode", "sometimes"}, `use overflow or journal`},
+		{[]string{"--spool-mode", "sometimes"}, `use overflow, journal or mapped`},
 		{[]string{"--spool-max-bytes", "tiny"}, `use a size of at least 1MiB`},
 	} {
 		code, _, stderr := once(t, nil, append([]string{"demo", "--addr", "127.0.0.1:0", "--admin", "off"}, c.args...)...)

@@ -129,7 +129,7 @@ func scanMapped(r io.ReaderAt, size int64, salt uint32) (found, error) {
 		f.frames = []located{{head: head{
 			payload: uint32(len(s.payload)), spans: s.spans, first: s.first, last: s.last,
 			ordinal: 1<<63 | uint64(salt), // that of no other frame
-			sum: crc32.Checksum(s.payload, castagnoli), state: pending, attempts: h.attempts,
+			sum:     crc32.Checksum(s.payload, castagnoli), state: pending, attempts: h.attempts,
 		}}}
 	}
 	f.missing = uint64(h.spans - min(s.spans, h.spans))
