@@ -12,10 +12,11 @@ FUZZTIME = 100000x
 run:
 	go run ./cmd/wirespan demo
 
-# The tests that need a redis-server say so when they are skipped because there is none to be had.
+# The tests that need a redis-server or strace say so when they are skipped because there is none to be had.
 test:
 	scripts/setup.sh gcc curl
 	-scripts/setup.sh redis-server
+	-scripts/setup.sh strace
 	CGO_ENABLED=1 go test -race -timeout 10m ./...
 
 # Without the race detector, which takes allocations and memory of its own: under it the tests that count them are skipped.

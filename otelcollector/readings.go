@@ -161,4 +161,7 @@ var readings = []reading{
 		"wirespan.spool.replayed.spans", "{span}", "Spans of the spool that the receiver accepted.", counter, ofWirespan,
 		stored(func(s *spool.Stats) uint64 { return s.Acked }),
 	},
+	{"wirespan.spool.mapped.buffers", "{buffer}", "Files with copies of the spans in memory.", upDown, ofWirespan, stored(func(s *spool.Stats) uint64 { return uint64(s.ArenaBuffers) })},
+	{"wirespan.spool.mapped.bytes", "By", "Files with copies of the spans in memory.", upDown, ofWirespan, stored(func(s *spool.Stats) uint64 { return uint64(s.ArenaBytes) })},
+	{"wirespan.spool.mapped.missed", "{batch}", "Batches of which there were no copies for want of a file.", counter, ofWirespan, stored(func(s *spool.Stats) uint64 { return s.ArenaMissed })},
 }
