@@ -173,6 +173,11 @@ func (s system) shareMemory(path string, size int) ([]byte, error) {
 		_ = s.remove(path)
 		return nil, &os.PathError{Op: "mmap", Path: path, Err: err}
 	}
+	if size <= os.Getpagesize() {
+		// The ledger is touched without the precautions of a Buffer. Held in memory it is not read again from a disk that has died
+		// meanwhile, which would be a SIGBUS. Where the limit for that is used up it is as likely as it was.
+		_ = unix.Mlock(b)
+	}
 	return b, nil
 }
 
