@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // senders may compress
 )
@@ -65,12 +64,8 @@ func (s *Sink) Close() error {
 func (s *Sink) Export(_ context.Context, r *collectorpb.ExportTraceServiceRequest) (*collectorpb.ExportTraceServiceResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, resource := range r.GetResourceSpans() {
-		for _, scope := range resource.GetScopeSpans() {
-			for _, span := range scope.GetSpans() {
-				s.addLocked(newSpan(resource, scope, span))
-			}
-		}
+	for span := range Decode(r) {
+		s.addLocked(span)
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -86,7 +81,7 @@ func (s *Sink) addLocked(span *Span) {
 		return
 	}
 	s.ids[i] = true
-	if what := span.malformed(); what != "" {
+	if what := span.Malformed(); what != "" {
 		s.problems = append(s.problems, what+": "+span.String())
 	}
 	service, _ := span.Resource["service.name"].(string)
@@ -108,14 +103,4 @@ func (s *Sink) Problems() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.problems[:len(s.problems):len(s.problems)]
-}
-
-// newSpan takes a span out of the message that it came in.
-func newSpan(r *tracepb.ResourceSpans, scope *tracepb.ScopeSpans, span *tracepb.Span) *Span {
-	return &Span{
-		Span:     span,
-		Resource: attributes(r.GetResource().GetAttributes()),
-		Scope:    scope.GetScope().GetName(),
-		Attrs:    attributes(span.GetAttributes()),
-	}
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
@@ -19,6 +21,23 @@ type Span struct {
 	Resource map[string]any
 	Scope    string
 	Attrs    map[string]any
+}
+
+// Decode returns the spans of a request.
+func Decode(r *collectorpb.ExportTraceServiceRequest) iter.Seq[*Span] {
+	return func(yield func(*Span) bool) {
+		for _, resource := range r.GetResourceSpans() {
+			about := attributes(resource.GetResource().GetAttributes())
+			for _, scope := range resource.GetScopeSpans() {
+				for _, span := range scope.GetSpans() {
+					s := &Span{Span: span, Resource: about, Scope: scope.GetScope().GetName(), Attrs: attributes(span.GetAttributes())}
+					if !yield(s) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 // TraceID returns the id of its trace in hexadecimal.
@@ -50,8 +69,8 @@ func (s *Span) IsConnection() bool {
 // Failed reports whether its status is Error.
 func (s *Span) Failed() bool { return s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR }
 
-// malformed says what the protocol forbids about it; empty if nothing.
-func (s *Span) malformed() string {
+// Malformed says what the protocol forbids about it; empty if nothing.
+func (s *Span) Malformed() string {
 	switch {
 	case len(s.TraceId) != 16 || len(s.SpanId) != 8 || len(s.ParentSpanId) != 0 && len(s.ParentSpanId) != 8:
 		return "an id of the wrong length"
