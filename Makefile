@@ -3,7 +3,7 @@
 # Go is all that has to be there; what else a target needs, scripts/setup.sh installs from Debian's packages.
 
 # e2e/jaeger only pins the module that Jaeger is built from.
-MODULES  = . bench e2e e2e/statsd
+MODULES  = . bench e2e e2e/statsd e2e/reliability
 LINT     = go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 FUZZTIME = 100000x
 
@@ -46,6 +46,7 @@ e2e:
 	scripts/setup.sh curl
 	cd e2e && go test -count=1 -timeout 20m ./...
 	cd e2e/statsd && go test -count=1 ./...
+	cd e2e/reliability && go test -count=1 ./...
 
 # FUZZTIME may be a duration, such as 10m, too. By default it is a count: when go test runs out of time in the middle of an
 # input on a busy machine, it calls that a failure.
