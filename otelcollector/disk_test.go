@@ -349,7 +349,7 @@ func TestLiveSpansComeFirst(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if st := c.Stats(); st.Exported != 350 {
+		if st := c.Stats(); st.Exported != 250 {
 			t.Errorf("accounts: %+v", st)
 		}
 	})

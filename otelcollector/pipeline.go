@@ -134,17 +134,15 @@ func (p *pipeline) eachLocked(f func(*shard)) {
 func (p *pipeline) tick(interval time.Duration) {
 	t := time.NewTicker(interval)
 	defer t.Stop()
-	var reported, came uint64
+	var reported uint64
 	for {
 		select {
-		case <-t.C:
+		case now := <-t.C:
 			p.cut()
 			p.buffers.trim()
 			reported = p.reportFull(reported)
 			if p.disk != nil {
-				all := p.queue.cameSoFar()
-				p.disk.rate.came(all-came, interval)
-				came = all
+				p.disk.rate.came(now, p.queue.cameSoFar())
 			}
 		case <-p.closing:
 			return

@@ -133,6 +133,21 @@ func TestAnswersOfRealReceivers(t *testing.T) {
 	}
 }
 
+func TestReceiverOnAUnixSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "otlp.sock")
+	var r receiver
+	listenGRPC(t, &r, "unix", socket)
+	var rep reports
+	c := fromEnv(t, "grpc", "unix://"+socket, &rep)
+	requests(t, c, 1)
+	if err := c.ForceFlush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, spans := r.received(); len(spans) != 1 {
+		t.Errorf("%d spans arrived: %q", len(spans), rep.seen())
+	}
+}
+
 // A receiver that is not there costs spans in the end, but no request waits for it.
 func TestNobodyListens(t *testing.T) {
 	for _, p := range protocols {

@@ -129,7 +129,12 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // serveGRPC starts the receiver and returns its endpoint.
 func serveGRPC(t *testing.T, r *receiver) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return "http://" + listenGRPC(t, r, "tcp", "127.0.0.1:0").String()
+}
+
+func listenGRPC(t *testing.T, r *receiver, network, address string) net.Addr {
+	t.Helper()
+	l, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +147,7 @@ func serveGRPC(t *testing.T, r *receiver) string {
 		}
 	})
 	t.Cleanup(func() { s.Stop(); wg.Wait() })
-	return "http://" + l.Addr().String()
+	return l.Addr()
 }
 
 func serveHTTP(t *testing.T, r *receiver) string {

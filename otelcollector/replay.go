@@ -1,6 +1,7 @@
 package otelcollector
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -44,19 +45,32 @@ const minReplay = 1 << 20
 type rate struct {
 	mu     sync.Mutex
 	live   float64 // bytes a second
+	so     uint64  // bytes that came up to
+	since  time.Time
 	tokens float64 // bytes that may be sent at once
 	at     time.Time
 }
 
-// rateMemory is after how many seconds the busiest second counts for half of what it was.
-const rateMemory = 300
+const (
+	// rateWindow is the shortest time over which is measured how fast spans come about: a batch alone says nothing.
+	rateWindow = time.Second
+	// rateHalves is after how long the busiest second counts for half of what it was.
+	rateHalves = 5 * time.Minute
+)
 
-// came notes how many bytes came about within a while.
-func (r *rate) came(bytes uint64, within time.Duration) {
+// came notes how many bytes have come about up to now.
+func (r *rate) came(now time.Time, bytes uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.live *= 1 - min(within.Seconds()*0.69/rateMemory, 1)
-	r.live = max(r.live, float64(bytes)/within.Seconds())
+	past := now.Sub(r.since)
+	if !r.since.IsZero() {
+		if past < rateWindow {
+			return
+		}
+		r.live *= math.Exp2(-past.Seconds() / rateHalves.Seconds())
+		r.live = max(r.live, float64(bytes-r.so)/past.Seconds())
+	}
+	r.since, r.so = now, bytes
 }
 
 // reserve takes the tokens for so many bytes and returns how long to wait until they are there.

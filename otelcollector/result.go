@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -81,6 +82,10 @@ func (r *result) unwelcome() bool { return r.why == DroppedAuth || r.why == Drop
 func (r *result) grpc(s *status.Status) {
 	delay, told := retryDelay(s)
 	r.code = s.Code().String()
+	if strings.Contains(s.Message(), resetStream) {
+		r.retry = true
+		return
+	}
 	switch s.Code() {
 	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
 		r.retry, r.after, r.told = true, delay, told
@@ -98,6 +103,10 @@ func (r *result) grpc(s *status.Status) {
 		r.why = DroppedInvalid
 	}
 }
+
+// resetStream is what grpc says of a stream that was reset. The code is one that grpc has made of the reason then: the
+// receiver has not answered, and INADEQUATE_SECURITY is no PermissionDenied of which it is sure.
+const resetStream = "RST_STREAM"
 
 // retryDelay returns how long the receiver asks to wait, and whether it does.
 func retryDelay(s *status.Status) (time.Duration, bool) {

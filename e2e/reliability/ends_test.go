@@ -27,6 +27,9 @@ func TestF47ReceiverEndsConnections(t *testing.T) {
 	}{
 		{"RST_STREAM REFUSED_STREAM", func(f *faults.Frames) error { return f.ResetStream(http2.ErrCodeRefusedStream) }},
 		{"RST_STREAM CANCEL", func(f *faults.Frames) error { return f.ResetStream(http2.ErrCodeCancel) }},
+		{"RST_STREAM INTERNAL_ERROR", func(f *faults.Frames) error { return f.ResetStream(http2.ErrCodeInternal) }},
+		{"RST_STREAM ENHANCE_YOUR_CALM", func(f *faults.Frames) error { return f.ResetStream(http2.ErrCodeEnhanceYourCalm) }},
+		{"RST_STREAM INADEQUATE_SECURITY", func(f *faults.Frames) error { return f.ResetStream(http2.ErrCodeInadequateSecurity) }},
 		{"GOAWAY ENHANCE_YOUR_CALM", func(f *faults.Frames) error {
 			return errors.Join(f.Leave(http2.ErrCodeEnhanceYourCalm, "too_many_pings"), f.Take())
 		}},

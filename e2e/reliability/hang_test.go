@@ -57,18 +57,24 @@ func TestF35ReceiverHangs(t *testing.T) {
 // its place.
 func TestF35ConnectionHangs(t *testing.T) {
 	r := begin(t)
-	receiver := r.open(faults.Options{HTTP: true})
-	proxy := r.proxy(receiver.Addr())
-	s := to("one connection hangs", receiver)
-	s.addr = proxy.Addr()
-	s.env = map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
-	run := r.start(s)
-	run.serve(1)
-	run.flush()
-	silent := time.Now()
-	proxy.Silence()
-	run.serve(1)
-	run.flush()
-	run.figure("first success after %v", time.Since(silent).Round(time.Millisecond))
-	run.finish(int(run.Stats().Retried), nil)
+	var cases []func()
+	for _, http := range []bool{false, true} {
+		receiver := r.open(faults.Options{HTTP: http})
+		proxy := r.proxy(receiver.Addr())
+		s := to("one connection hangs", receiver)
+		s.addr = proxy.Addr()
+		s.env = map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
+		run := r.start(s)
+		cases = append(cases, func() {
+			run.serve(1)
+			run.flush()
+			silent := time.Now()
+			proxy.Silence()
+			run.serve(1)
+			run.flush()
+			run.figure("first success after %v", time.Since(silent).Round(time.Millisecond))
+			run.finish(int(run.Stats().Retried), nil)
+		})
+	}
+	together(cases...)
 }

@@ -36,7 +36,7 @@ func TestF50OddAnswers(t *testing.T) {
 		{"a status that is no number", func(f *faults.Frames) error {
 			return errors.Join(f.Head(), f.Message(nil), f.Trailers("fine"))
 		}, otelcollector.DroppedInternal},
-		{"RST_STREAM INTERNAL_ERROR", func(f *faults.Frames) error { return f.ResetStream(http2.ErrCodeInternal) }, otelcollector.DroppedInternal},
+		{"RST_STREAM INTERNAL_ERROR", func(f *faults.Frames) error { return f.ResetStream(http2.ErrCodeInternal) }, ""},
 		{"not HTTP/2", func(f *faults.Frames) error {
 			_, err := f.Conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"))
 			return err
