@@ -12,6 +12,7 @@ import (
 
 	"github.com/wirespan/wirespan/httpcore/internal/http1"
 	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // settings are a Server's fields with the defaults filled in: a copy, so that a running server
@@ -38,6 +39,9 @@ type settings struct {
 	traceFields                             bool // any of the next
 	serverTiming, traceResponse, requestIDs bool
 	trustedProxies                          []netip.Prefix
+
+	hooks     *instrument.Hooks                                       // guarded; may be nil
+	connHooks func(ctx context.Context, c net.Conn) *instrument.Hooks // may be nil
 
 	onWorkerStart func(worker int) error // may be nil
 	onWorkerStop  func(worker int)       // may be nil
@@ -71,6 +75,7 @@ func (s *Server) settings() *settings {
 		traceResponse:            s.TraceResponse,
 		requestIDs:               s.RequestIDs,
 		trustedProxies:           slices.Clone(s.TrustedProxies),
+		connHooks:                s.ConnHooks,
 		onWorkerStart:            s.OnWorkerStart,
 		onWorkerStop:             s.OnWorkerStop,
 	}
@@ -101,6 +106,7 @@ func (s *Server) settings() *settings {
 	if set.errorLog == nil {
 		set.errorLog = log.Default()
 	}
+	set.hooks = instrument.Guard(s.Hooks, set.errorLog)
 	return set
 }
 

@@ -81,6 +81,9 @@ type conn struct {
 
 	watcher watcher
 
+	// hooks is nil while nobody is to be told what goes on below the requests.
+	hooks atomic.Pointer[hooked]
+
 	// deadline is when the present wait for bytes has lasted too long, writeDeadline the same of a write; on the
 	// monotonic clock, 0: never. The sweep compares them and calls stream.interrupt.
 	deadline, writeDeadline atomic.Int64
@@ -416,7 +419,7 @@ const (
 
 // mayBatch reports whether x's response may wait for that of the next pipelined request.
 func (c *conn) mayBatch(x *exchange) bool {
-	return len(c.pending) < maxBatch && len(c.out) < maxBatchBytes &&
+	return len(c.pending) < maxBatch && len(c.out) < maxBatchBytes && !x.hooked &&
 		x.phases.HandlerEnd-x.phases.HandlerStart < quickHandlerNS
 }
 
@@ -479,6 +482,9 @@ func (c *conn) finish(x *exchange) {
 		x.status = 0 // nothing of it left
 	}
 	c.emitOutcome(x)
+	if x.hooked {
+		c.hooks.Load().restore()
+	}
 	putExchange(x)
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // requestContext is the context of one request. It costs nothing until it is used: the first Done or Err starts to
@@ -32,7 +33,10 @@ type requestContext struct {
 	trace lifecycle.TraceContext
 }
 
-var _ context.Context = (*requestContext)(nil)
+var (
+	_ context.Context  = (*requestContext)(nil)
+	_ instrument.Scope = (*requestContext)(nil)
+)
 
 // Deadline implements [context.Context].
 func (r *requestContext) Deadline() (time.Time, bool) { return r.parent.Deadline() }
@@ -46,8 +50,11 @@ func (r *requestContext) Err() error { return r.cancellable().Err() }
 
 // Value implements [context.Context].
 func (r *requestContext) Value(key any) any {
-	if key == http.LocalAddrContextKey || key == http.ServerContextKey {
+	switch key {
+	case http.LocalAddrContextKey, http.ServerContextKey:
 		return r.parent.Value(key)
+	case instrument.ScopeKey{}:
+		return r
 	}
 	r.mu.Lock()
 	if r.inner == nil && (r.c == nil || r.gone.Load()) {
@@ -105,13 +112,31 @@ func (r *requestContext) startInner() {
 
 // clientGone cancels the context of a request whose client went away.
 func (r *requestContext) clientGone() {
-	r.gone.Store(true)
+	first := !r.gone.Swap(true)
+	var t throw
 	r.mu.Lock()
 	cancel := r.cancel
+	if first && r.c != nil {
+		t = r.c.throwInto(r.x)
+	}
 	r.mu.Unlock()
+	t.tell(beforeThrow)
 	if cancel != nil {
 		cancel(context.Canceled)
 	}
+	t.tell(afterThrow)
+}
+
+// Enter implements [instrument.Scope].
+func (r *requestContext) Enter(h *instrument.Hooks) *instrument.Hooks {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.c == nil {
+		return instrument.Guard(h, nil)
+	}
+	h = instrument.Guard(h, r.c.set.errorLog)
+	r.c.enter(r.x, h)
+	return h
 }
 
 // finish ends the request: the handler has returned.

@@ -79,6 +79,15 @@
 // The interrupted operation then looks whether it was meant. The same tick renews the Date header and the anchor of
 // the wall clock.
 //
+// # Hooks
+//
+// What goes on below the requests is told to the [instrument.Hooks] that are in force (hooks.go, taskhooks.go): a connection
+// has none, and a nil pointer to look at, or a hooked, with those of the server and its own, and those of its request while
+// there is one. The goroutine engine's reads and writes are in sockethooks.go and waited_linux.go, the epoll engine's in
+// polledhooks_linux.go. They are called in the turn of the connection: one that lasts loses the baton, as a handler would.
+// Through TLS they are told of the plain text; what is read and thrown away when a connection lingers, and what a refused
+// one is told, is not told.
+//
 // # Locks
 //
 // The order is response.mu, body.mu, expectation.mu, requestContext.mu, watcher.mu; and server.mu, worker.mu; deadlines.mu

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wirespan/wirespan/httpcore/internal/poll"
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // epollEngine polls the connections of a server, from as many workers as that has. It begins with the first listener, and
@@ -112,9 +113,11 @@ type epollSource struct {
 	// ctx is the context of connections whose local address is the listener's: one for all of them.
 	ctx      context.Context
 	parent   context.Context
-	wildcard bool // each connection has a local address of its own
+	wildcard bool              // each connection has a local address of its own
+	hooks    *instrument.Hooks // of parent; may be nil
 
 	// Of the accept in progress.
+	told *accepting
 	next func(fd uintptr) bool
 	fd   int
 	peer net.Addr
@@ -136,15 +139,18 @@ func (e *epollEngine) acceptor(ctx context.Context, l net.Listener) (acceptor, e
 		_ = file.Close()
 		return nil, err
 	}
-	s := &epollSource{engine: e, listener: listener, file: file, raw: raw, addr: l.Addr(), parent: ctx}
+	s := &epollSource{engine: e, listener: listener, file: file, raw: raw, addr: l.Addr(), parent: ctx, hooks: instrument.FromContext(ctx)}
 	s.ctx = context.WithValue(ctx, http.LocalAddrContextKey, s.addr)
 	if a, ok := s.addr.(*net.TCPAddr); ok {
 		s.wildcard = len(a.IP) == 0 || a.IP.IsUnspecified()
 		tuneListener(listener)
 	}
 	s.next = func(fd uintptr) bool {
-		s.fd, s.peer, s.err = poll.Accept(int(fd))
-		return s.err != poll.WouldBlock
+		if s.fd, s.peer, s.err = poll.Accept(int(fd)); s.err == poll.WouldBlock {
+			s.told.waits()
+			return false
+		}
+		return true
 	}
 	return s, nil
 }
@@ -164,17 +170,24 @@ func (s *epollSource) close() { _ = s.file.Close() }
 
 // accept implements [acceptor].
 func (s *epollSource) accept(to func() *worker) error {
+	s.told = startAccept(s.hooks, s.addr)
+	if err := s.wait(); err != nil {
+		s.told.failed(err)
+		return err
+	}
+	s.take(s.fd, s.peer, to())
+	return nil
+}
+
+// wait returns when next has taken a connection.
+func (s *epollSource) wait() error {
 	if err := s.raw.Read(s.next); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 		return &net.OpError{Op: "accept", Net: s.addr.Network(), Addr: s.addr, Err: net.ErrClosed}
 	}
-	if s.err != nil {
-		return s.err
-	}
-	s.take(s.fd, s.peer, to())
-	return nil
+	return s.err
 }
 
 // local returns the server's address of an accepted connection.
@@ -198,18 +211,25 @@ func (s *epollSource) take(fd int, remote net.Addr, to *worker) {
 		ctx = context.WithValue(s.parent, http.LocalAddrContextKey, local)
 	}
 	c.peers, c.remoteAddr = peersOf(remote, local)
+	var shown net.Conn
+	if server.set.connHooks != nil || server.set.connContext != nil {
+		shown = &acceptedConn{p: p, local: local, remote: remote}
+	}
+	ctx = c.accepted(ctx, s.hooks, shown)
+	s.told.ended(c)
 	if limit := server.set.maxBlockedHandlers; limit > 0 && e.detached.Load() >= int64(limit) {
-		s.refuse(c, fd, codeTooManyBlocked)
+		s.refuse(p, codeTooManyBlocked)
 		return
 	}
 	if ok, code := server.enter(c, false); !ok {
-		s.refuse(c, fd, code)
+		s.refuse(p, code)
 		return
 	}
 	if c.ctx = ctx; server.set.connContext != nil {
-		if c.ctx = server.set.connContext(ctx, &acceptedConn{p: p, local: local, remote: remote}); c.ctx == nil {
+		if c.ctx = server.set.connContext(ctx, shown); c.ctx == nil {
 			panic("httpcore: ConnContext returned nil")
 		}
+		c.connected()
 	}
 	e.use()
 	p.w.slots.take(p)
@@ -219,6 +239,7 @@ func (s *epollSource) take(fd int, remote net.Addr, to *worker) {
 
 // start parks a new connection in its epoll set. It is running until it is in there: nobody may close it before.
 func (p *polled) start() {
+	put := p.c.tellPut(instrument.QueueWorker)
 	if p.c.next() != stepRead {
 		p.runOn(p.finish())
 		return
@@ -228,11 +249,17 @@ func (p *polled) start() {
 		p.finish()
 		return
 	}
+	p.c.tellGot(instrument.QueueWorker, put, true)
+	p.c.parkRead()
 	p.runOn(turnWait)
 }
 
 // refuse tells a connection that it is one too many.
-func (s *epollSource) refuse(c *conn, fd int, code string) {
+func (s *epollSource) refuse(p *polled, code string) {
+	c, fd := p.c, p.fd
+	p.mu.Lock()
+	p.state.Store(stateClosed) // for whoever was shown it
+	p.mu.Unlock()
 	if code == codeNoDescriptor {
 		go s.engine.server.giveBack(c, newFileConn(fd))
 		return
@@ -241,6 +268,7 @@ func (s *epollSource) refuse(c *conn, fd int, code string) {
 	_ = poll.Close(fd)
 	if err != nil { // there is no descriptor left to tell it with
 		s.engine.server.emitRejected(c, 0, code)
+		c.tellClosed(code)
 		return
 	}
 	s.engine.server.refuseConn(c, nc, code, false)
@@ -248,12 +276,15 @@ func (s *epollSource) refuse(c *conn, fd int, code string) {
 
 // turnAway implements [acceptor].
 func (s *epollSource) turnAway(code string) bool {
+	s.told = nil
 	if s.raw.Control(func(fd uintptr) { s.next(fd) }) != nil || s.err != nil {
 		return false
 	}
 	server := s.engine.server
 	c := newConn(server, server.leastBusy())
-	c.peers, _ = peersOf(s.peer, s.local(s.fd))
+	c.peers, c.remoteAddr = peersOf(s.peer, s.local(s.fd))
+	c.attach(s.hooks)
+	s.told.ended(c)
 	server.turnAway(c, newFileConn(s.fd), code)
 	return true
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // The goroutine engine: each connection has a goroutine that reads, feeds the state machine and runs the handlers.
@@ -27,11 +28,12 @@ type goroutineSource struct {
 	ctx       context.Context
 	l         net.Listener
 	deadlines interface{ SetDeadline(time.Time) error } // of l; nil: it has none
+	hooks     *instrument.Hooks                         // of ctx; may be nil
 }
 
 // acceptor implements [engine].
 func (e *goroutineEngine) acceptor(ctx context.Context, l net.Listener) (acceptor, error) {
-	g := &goroutineSource{goroutineEngine: e, ctx: ctx, l: l}
+	g := &goroutineSource{goroutineEngine: e, ctx: ctx, l: l, hooks: instrument.FromContext(ctx)}
 	g.deadlines, _ = l.(interface{ SetDeadline(time.Time) error })
 	return g, nil
 }
@@ -41,13 +43,25 @@ func (e *goroutineEngine) release() {}
 
 // accept implements [acceptor]. What a listener hands out although it was closed because the server drains is refused.
 func (g *goroutineSource) accept(to func() *worker) error {
-	nc, err := g.l.Accept()
+	a, nc, err := g.next()
 	if err != nil {
 		return err
 	}
 	late := g.deadlines == nil && g.server.draining.Load()
-	g.server.take(g.ctx, nc, to(), g.config, late)
+	g.take(nc, to(), a, late)
 	return nil
+}
+
+// next waits for a connection.
+func (g *goroutineSource) next() (*accepting, net.Conn, error) {
+	a := startAccept(g.hooks, g.l.Addr())
+	nc, err := g.l.Accept()
+	if err != nil {
+		a.failed(err)
+		return nil, nil, err
+	}
+	a.waits() // nobody knows whether it did
+	return a, nc, nil
 }
 
 // until implements [acceptor].
@@ -61,12 +75,14 @@ func (g *goroutineSource) turnAway(code string) bool {
 		return false
 	}
 	defer g.until(time.Time{})
-	nc, err := g.l.Accept()
+	a, nc, err := g.next()
 	if err != nil {
 		return false
 	}
 	c := newConn(g.server, g.server.leastBusy())
-	c.peers, _ = peersOf(nc.RemoteAddr(), nc.LocalAddr())
+	c.peers, c.remoteAddr = peersOf(nc.RemoteAddr(), nc.LocalAddr())
+	c.attach(g.hooks)
+	a.ended(c)
 	g.server.turnAway(c, plainOrClose(nc, g.config != nil), code)
 	return true
 }
@@ -86,12 +102,15 @@ func (g *goroutineSource) look() {}
 func (g *goroutineSource) close() {}
 
 // take starts the life of an accepted connection; late: it is not wanted any longer.
-func (s *server) take(ctx context.Context, nc net.Conn, w *worker, config *tls.Config, late bool) {
+func (g *goroutineSource) take(nc net.Conn, w *worker, a *accepting, late bool) {
+	s, config := g.server, g.config
 	tuneConn(nc)
 	c := newConn(s, w)
 	c.peers, c.remoteAddr = peersOf(nc.RemoteAddr(), nc.LocalAddr())
 	so := newSocket(c, nc)
 	c.io, c.watcher.io, c.hijackable = so, so, so
+	ctx := c.accepted(g.ctx, g.hooks, nc)
+	a.ended(c)
 	if ok, code := s.enter(c, late); !ok {
 		if code == codeNoDescriptor {
 			go s.giveBack(c, plainOrClose(nc, config != nil))
@@ -105,13 +124,16 @@ func (s *server) take(ctx context.Context, nc net.Conn, w *worker, config *tls.C
 		if c.ctx = s.set.connContext(c.ctx, nc); c.ctx == nil {
 			panic("httpcore: ConnContext returned nil")
 		}
+		c.connected()
 	}
-	go so.serve(config)
+	put := c.tellPut(instrument.QueueWorker)
+	go so.serve(config, put)
 }
 
 // serve runs the connection from the handshake to the close.
-func (s *socket) serve(config *tls.Config) {
+func (s *socket) serve(config *tls.Config, put time.Time) {
 	c := s.c
+	c.tellGot(instrument.QueueWorker, put, true)
 	defer c.server.leave(c)
 	if config != nil && !s.handshake(config) {
 		return
@@ -152,6 +174,7 @@ func (s *socket) finish() {
 	c.unwound()
 	c.end()
 	s.close(c.linger && c.broken == nil && !c.server.closed.Load())
+	c.tellClosed(string(c.endReason()))
 	c.emitCompleted()
 }
 
@@ -161,9 +184,11 @@ func (s *socket) handshake(config *tls.Config) bool {
 	t := tls.Server(s.low, config)
 	c.handshakeStartNS = lifecycle.MonotonicNS()
 	c.setDeadline(c.set.readHeaderTimeout)
+	told := c.tellHandshake()
 	err := t.Handshake()
 	c.deadline.Store(0)
 	c.handshakeEndNS = lifecycle.MonotonicNS()
+	c.tellHandshakeEnd(told, t, err)
 	if err == nil {
 		state := t.ConnectionState()
 		c.tls, s.top = &state, t
@@ -175,6 +200,7 @@ func (s *socket) handshake(config *tls.Config) bool {
 		s.linger()
 	}
 	_ = s.low.Close()
+	c.tellClosed(handshakeFailed)
 	if c.collector != nil {
 		c.collector.Record(&lifecycle.TLSHandshakeFailed{
 			Stamp: c.stamp(c.handshakeEndNS), Peers: c.peers,

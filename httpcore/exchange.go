@@ -26,6 +26,7 @@ type exchange struct {
 	owned     bool // the strings are no views of the connection's buffer
 	isHead    bool // HEAD: a response without a body
 	keepAlive bool // as far as the request goes
+	hooked    bool // it has hooks of its own
 
 	// The response.
 	status       int

@@ -34,12 +34,14 @@ func (c *conn) serveHandler(x *exchange) {
 	}
 	if err := h.newRequest(text); err != nil {
 		h.ctx.finish()
+		c.taskEnds(x, failed, err.err)
 		c.answer(x, *err)
 		c.answered(x)
 		return
 	}
 	if h.body != nil && !c.hasWhole(x) && len(c.out) > 0 && !c.flush() {
 		h.ctx.finish()
+		c.taskEnds(x, cancelled, c.broken)
 		x.gone = c.broken
 		c.answered(x)
 		return
@@ -78,13 +80,16 @@ func (c *conn) serveHandler(x *exchange) {
 
 // callHandler runs the Handler and says whether it failed to return.
 func (c *conn) callHandler(h *handling) (panicked bool) {
-	returned := false
+	returned, x := false, h.response.x
 	defer func() {
 		if !returned {
 			panicked = true
-			c.handlerFailed(h, recover())
+			value := recover()
+			c.taskPanicked(x, value, func() { c.handlerFailed(h, value) })
+			c.taskEnds(x, failed, x.failure.err)
 		}
 	}()
+	c.taskRuns(x)
 	if len(c.out) > 0 {
 		defer time.AfterFunc(quickHandlerNS, h.response.flushHeld).Stop()
 	}
@@ -94,6 +99,7 @@ func (c *conn) callHandler(h *handling) (panicked bool) {
 		c.set.handler.ServeHTTP(&h.response, &h.request)
 	}
 	returned = true
+	c.taskReturned(x, h.ctx.gone.Load())
 	return false
 }
 

@@ -92,7 +92,7 @@ type hijackedConn struct {
 
 // Read implements [io.Reader].
 func (h *hijackedConn) Read(p []byte) (int, error) {
-	n, err := h.Conn.Read(p)
+	n, err := h.read(p)
 	h.received.Add(int64(n))
 	h.note(err)
 	return n, err
@@ -100,7 +100,7 @@ func (h *hijackedConn) Read(p []byte) (int, error) {
 
 // Write implements [io.Writer].
 func (h *hijackedConn) Write(p []byte) (int, error) {
-	n, err := h.Conn.Write(p)
+	n, err := h.write(p)
 	h.sent.Add(int64(n))
 	h.seeHead(p[:n])
 	h.note(err)
@@ -110,7 +110,7 @@ func (h *hijackedConn) Write(p []byte) (int, error) {
 // ReadFrom implements [io.ReaderFrom], so that a copy between sockets stays in the kernel.
 func (h *hijackedConn) ReadFrom(src io.Reader) (int64, error) {
 	to, ok := h.Conn.(io.ReaderFrom)
-	if !ok || !h.headSeen() {
+	if !ok || !h.headSeen() || h.c.showsFiles() {
 		return io.Copy(writerOnly{h}, src)
 	}
 	n, err := to.ReadFrom(src)
@@ -186,6 +186,7 @@ func (h *hijackedConn) Close() error {
 	h.closed = true
 	h.mu.Unlock()
 	if first {
+		h.c.tellClosed(string(lifecycle.ReasonUpgrade))
 		h.leave()
 	}
 	return err

@@ -57,6 +57,7 @@ type writeMeter struct {
 	start, last int64
 	n           int64
 	verdict     error
+	told        *sending // nil: nobody is
 }
 
 // begin is called when the write waits for its client, and sets the deadline of that.

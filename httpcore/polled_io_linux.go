@@ -14,6 +14,15 @@ var errLate = os.ErrDeadlineExceeded
 
 // Read implements [stream].
 func (p *polled) Read(b []byte) (int, error) {
+	if o := p.c.hooks.Load(); o != nil {
+		return p.tellRead(o, b)
+	}
+	var waited bool
+	return p.read(b, &waited)
+}
+
+// read is Read; it notes whether it has waited.
+func (p *polled) read(b []byte, waited *bool) (int, error) {
 	for {
 		late := p.userPassed(readUser)
 		if !late {
@@ -26,12 +35,17 @@ func (p *polled) Read(b []byte) (int, error) {
 		if late {
 			return 0, errLate
 		}
+		*waited = true
 		p.wait(readyIn, pokedIn)
 	}
 }
 
 // Write implements [stream].
 func (p *polled) Write(b []byte) (n int, err error) {
+	if o := p.c.hooks.Load(); o != nil {
+		n, err := p.tellWrite(o, b, nil, nil)
+		return int(n), err
+	}
 	var m writeMeter
 	for {
 		k, err := poll.Send(p.fd, b[n:])
@@ -48,11 +62,22 @@ func (p *polled) Write(b []byte) (n int, err error) {
 
 // writev implements [stream].
 func (p *polled) writev(a, b, c []byte) (n int64, err error) {
+	if o := p.c.hooks.Load(); o != nil {
+		return p.tellWrite(o, a, b, c)
+	}
+	return p.write(a, b, c, nil)
+}
+
+// write is writev; t may be nil.
+func (p *polled) write(a, b, c []byte, t *sending) (n int64, err error) {
 	slices, left := [3][]byte{a, b, c}, len(a)+len(b)+len(c)
-	var m writeMeter
+	m := writeMeter{told: t}
 	for left > 0 {
 		k, err := poll.SendAll(p.fd, &slices)
 		n += int64(k)
+		if err != poll.WouldBlock {
+			t.took(int64(k), slices, err)
+		}
 		if left -= k; left == 0 {
 			break
 		}
@@ -80,7 +105,7 @@ const maxSendFile = 4 << 20
 // readFrom implements [stream].
 func (p *polled) readFrom(src *io.LimitedReader) (n int64, err error) {
 	file, ok := src.R.(*os.File)
-	if !ok {
+	if !ok || p.c.showsFiles() {
 		return io.Copy(writerOnly{p}, src)
 	}
 	raw, err := file.SyscallConn()
@@ -129,7 +154,9 @@ func (p *polled) goOn(m *writeMeter, n int, err error) error {
 	}
 	m.progress(p.c, n)
 	m.begin(p.c)
+	m.told.waits()
 	p.wait(readyOut, pokedOut)
+	m.told.resumes()
 	if m.late(p.c) {
 		return m.verdict
 	}

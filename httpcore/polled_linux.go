@@ -102,9 +102,11 @@ func (p *polled) turn() verdict {
 				return p.finish()
 			}
 			if drained {
+				c.parkRead()
 				return turnWait
 			}
 			space := c.space()
+			c.resumeRead()
 			n, err := poll.Receive(p.fd, space)
 			switch {
 			case err != poll.WouldBlock:
@@ -112,8 +114,10 @@ func (p *polled) turn() verdict {
 			case late: // nobody has begun a request just now
 				err = errLate
 			default:
+				c.parkRead()
 				return turnWait
 			}
+			c.tellRead(space[:n], p.readFailure(err))
 			// What did not fill the space was all there was, most likely: if not, there will be another event.
 			drained = n < len(space) && !p.ending && err == nil
 			c.fed(n, p.readAt(), p.readFailure(err))
@@ -402,6 +406,8 @@ func (p *polled) close() verdict {
 		_ = p.w.poller.Delete(p.fd)
 	}
 	_ = poll.Close(p.fd)
+	p.c.giveUpRead()
+	p.c.tellClosed(string(p.c.endReason()))
 	p.c.emitCompleted()
 	p.c.server.leave(p.c)
 	p.w.engine.release()

@@ -25,9 +25,10 @@ func (s *server) refuseConn(c *conn, nc net.Conn, code string, secure bool) {
 	s.emitRejected(c, status, code)
 	if status == 0 {
 		_ = nc.Close()
+		c.tellClosed(code)
 		return
 	}
-	go s.tell(nc, code)
+	go s.tell(c, nc, code)
 }
 
 func (s *server) emitRejected(c *conn, status int, code string) {
@@ -51,7 +52,7 @@ func (s *server) mayTell(nc net.Conn) bool {
 }
 
 // tell answers a connection that mayTell has noted, and closes it.
-func (s *server) tell(nc net.Conn, code string) {
+func (s *server) tell(c *conn, nc net.Conn, code string) {
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -63,6 +64,7 @@ func (s *server) tell(nc net.Conn, code string) {
 	so := &socket{low: &lowConn{Conn: nc}}
 	so.top = so.low
 	so.close(err == nil)
+	c.tellClosed(code)
 }
 
 var refusedReason = map[string]string{
@@ -82,6 +84,7 @@ type listening interface {
 // turnAway tells a connection why it is not served, and closes it, all without another descriptor. With TLS it is told by
 // its end.
 func (s *server) turnAway(c *conn, to io.Closer, code string) {
+	defer c.tellClosed(code)
 	defer to.Close()
 	listens, ok := to.(listening)
 	if !ok {

@@ -1,22 +1,30 @@
 package httpcore
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/wirespan/wirespan/lifecycle/instrument"
+)
 
 // task is what a runner does: see a connection through its turn, or hold a worker's baton.
 type task struct {
 	p    *polled
 	w    *pollWorker
 	word uint64
+	put  time.Time // when p was dispatched, if anybody is told
 }
 
 func (t *task) isNone() bool { return t.p == nil && t.w == nil }
 
-func (t *task) do() {
+// do does the task; fresh: on a goroutine that was made for it.
+func (t *task) do(fresh bool) {
 	if t.p == nil {
 		t.w.hold(t.word)
 		return
 	}
 	e := t.p.w.engine
+	t.p.c.tellGot(instrument.QueueDispatch, t.put, fresh)
 	e.detached.Add(1)
 	defer e.detached.Add(-1)
 	t.p.runAlone()
@@ -38,6 +46,9 @@ func newRunners() *runners { return &runners{tasks: make(chan task), stop: make(
 
 // run has t done by another goroutine.
 func (r *runners) run(t task) {
+	if t.p != nil {
+		t.put = t.p.c.tellPut(instrument.QueueDispatch)
+	}
 	select {
 	case r.tasks <- t:
 	default:
@@ -46,8 +57,10 @@ func (r *runners) run(t task) {
 }
 
 func (r *runners) start(t task) {
+	fresh := true
 	for ok := true; ok; {
-		t.do()
+		t.do(fresh)
+		fresh = false
 		t, ok = r.await()
 	}
 }

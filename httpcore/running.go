@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // server is a running Server: its settings, workers and listeners.
@@ -106,6 +108,9 @@ func (s *server) serve(listener net.Listener, config *tls.Config, cert *Certific
 		}
 	}
 	ctx = context.WithValue(ctx, http.ServerContextKey, s.facade)
+	if s.set.hooks != nil {
+		ctx = instrument.NewContext(ctx, instrument.Compose(instrument.FromContext(ctx), s.set.hooks))
+	}
 	e, err := s.engineFor(listener, config)
 	if err != nil {
 		return err

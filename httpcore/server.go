@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // Server is an HTTP/1.1 server. Its fields have the names that they have in [http.Server]; the zero value listens on
@@ -28,6 +29,13 @@ type Server struct {
 	Sync SyncHandler
 	// Collector receives the lifecycle events; nil is lifecycle.Noop. The server does not close it.
 	Collector lifecycle.Collector
+	// Hooks are called for what goes on below the requests, on every connection and at the listeners; nil is nobody. A
+	// request that comes without them costs the check that there are none.
+	Hooks *instrument.Hooks
+	// ConnHooks, when not nil, returns hooks for one connection, which are called before Hooks; nil is none. It is called with
+	// the context of the listener when the connection has been accepted, by the goroutine that accepts, which it holds up. It
+	// must leave c's bytes alone. Connections that are turned away for want of a descriptor have Hooks only.
+	ConnHooks func(ctx context.Context, c net.Conn) *instrument.Hooks
 	// TLSConfig is for ServeTLS and ListenAndServeTLS; it is cloned. ALPN is set to http/1.1.
 	TLSConfig *tls.Config
 	// Engine says how connections wait for bytes.

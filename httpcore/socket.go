@@ -51,7 +51,7 @@ func newSocket(c *conn, nc net.Conn) *socket {
 // Read implements [io.Reader].
 func (l *lowConn) Read(p []byte) (int, error) {
 	for {
-		n, err := l.Conn.Read(p)
+		n, err := l.receive(p)
 		if n > 0 || err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || l.meant() {
 			return n, err
 		}
@@ -76,7 +76,7 @@ func (l *lowConn) Write(p []byte) (n int, err error) {
 	m := l.startWrite()
 	for {
 		var k int
-		k, err = l.Conn.Write(p[n:])
+		k, err = l.send(p[n:])
 		n += k
 		if !l.retry(&m, k, err) {
 			return n, m.result(err)
@@ -89,7 +89,7 @@ func (l *lowConn) writeBuffers(v *net.Buffers) (n int64, err error) {
 	m := l.startWrite()
 	for {
 		var k int64
-		k, err = v.WriteTo(l.Conn)
+		k, err = l.sendBuffers(v)
 		n += k
 		if !l.retry(&m, int(k), err) {
 			return n, m.result(err)
@@ -177,13 +177,32 @@ func (l *lowConn) retry(m *writeMeter, n int, err error) bool {
 }
 
 // Read implements [stream].
-func (s *socket) Read(p []byte) (int, error) { return s.top.Read(p) }
+func (s *socket) Read(p []byte) (int, error) {
+	if o := s.c.hooks.Load(); o != nil {
+		return s.tellRead(o, p)
+	}
+	return s.top.Read(p)
+}
 
 // Write implements [stream].
-func (s *socket) Write(p []byte) (int, error) { return s.top.Write(p) }
+func (s *socket) Write(p []byte) (int, error) {
+	if o := s.c.hooks.Load(); o != nil {
+		n, err := s.tellWrite(o, p, nil, nil)
+		return int(n), err
+	}
+	return s.top.Write(p)
+}
 
-// writev implements [stream]. TLS makes records of its own: there the slices are written one by one.
+// writev implements [stream].
 func (s *socket) writev(a, b, c []byte) (n int64, err error) {
+	if o := s.c.hooks.Load(); o != nil {
+		return s.tellWrite(o, a, b, c)
+	}
+	return s.write(a, b, c)
+}
+
+// write writes the slices: one by one through TLS, which makes records of its own.
+func (s *socket) write(a, b, c []byte) (n int64, err error) {
 	if s.top != net.Conn(s.low) {
 		for _, p := range [...][]byte{a, b, c} {
 			if len(p) == 0 {
@@ -210,8 +229,8 @@ func (s *socket) writev(a, b, c []byte) (n int64, err error) {
 
 // readFrom implements [stream].
 func (s *socket) readFrom(src *io.LimitedReader) (int64, error) {
-	if s.top != net.Conn(s.low) {
-		return io.Copy(s.top, src)
+	if s.top != net.Conn(s.low) || s.c.showsFiles() {
+		return io.Copy(writerOnly{s}, src)
 	}
 	return s.low.readFrom(src)
 }
@@ -243,6 +262,7 @@ func (s *socket) unwatch() []byte {
 	s.low.mu.Unlock()
 	if s.gotOne {
 		s.gotOne = false
+		s.tellReadAhead()
 		return s.oneByte[:]
 	}
 	return nil

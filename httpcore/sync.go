@@ -151,12 +151,20 @@ func (c *conn) callSync(x *exchange) (taken bool) {
 	returned := false
 	defer func() {
 		if !returned {
-			c.recovered(x, recover())
+			value := recover()
+			c.taskPanicked(x, value, func() { c.recovered(x, value) })
+			c.taskEnds(x, failed, x.failure.err)
 			taken = true
 		}
 	}()
+	c.taskRuns(x)
 	taken = c.set.sync.ServeSync(&x.syncResponse, &x.syncRequest)
 	returned = true
+	if taken {
+		c.taskReturned(x, false)
+	} else {
+		c.taskLeft(x)
+	}
 	return taken
 }
 

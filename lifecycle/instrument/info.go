@@ -66,8 +66,7 @@ type RecvData struct {
 // SendData is what [Hooks.SendData] is given. Through TLS it is the plain text.
 type SendData struct {
 	Conn Conn
-	// Data is what the kernel has taken, in pieces; lent until the hook returns, and not to be written to. Nil for a file
-	// that the kernel has sent by itself.
+	// Data is what the kernel has taken, in pieces; lent until the hook returns, and not to be written to.
 	Data  [][]byte
 	Bytes int64 // how many that are
 	Of    int64 // how many there were for it to take
@@ -126,8 +125,7 @@ type QueueEvent struct {
 	Queue     string        // its name
 	Item      any           // what was put or taken; lent until the hook returns
 	Immediate bool          // whoever puts, or takes, did not have to wait
-	Wait      time.Duration // how long that was waited
-	Queued    time.Duration // how long the item has been in the queue; 0 for QueuePut
+	Wait      time.Duration // of QueuePut: how long that was; of QueueGet: how long the item has waited in the queue
 }
 
 // TaskEvent is what the Task hooks are given.

@@ -46,7 +46,9 @@ var lines = []struct {
 	{func(h *instrument.Hooks) {
 		h.SendData(instrument.SendData{Conn: peer, Data: [][]byte{[]byte("ab"), []byte("cd")}, Bytes: 4, Of: 9})
 	}, `[SEND-DATA] Sent 4/9 bytes: "abcd"`},
-	{func(h *instrument.Hooks) { h.SendData(instrument.SendData{Conn: peer, Bytes: 4, Of: 4}) }, `[SEND-DATA] Sent 4/4 bytes`},
+	{func(h *instrument.Hooks) {
+		h.SendData(instrument.SendData{Conn: peer, Of: 4, Err: errors.New("broken pipe")})
+	}, `[SEND-DATA] Sent 0/4 bytes: "": broken pipe`},
 	{func(h *instrument.Hooks) { h.ConnectStart(instrument.ConnectStart{Address: "test:80"}) }, `[CONNECT] Connecting to test:80.`},
 	{func(h *instrument.Hooks) { h.ConnectReady(instrument.ConnectReady{Conn: peer, Elapsed: ms}) }, `[CONNECT] Connected to 192.0.2.1:50412 in 0.0010s via 127.0.0.1:8080`},
 	{func(h *instrument.Hooks) {
@@ -65,7 +67,7 @@ var lines = []struct {
 	{func(h *instrument.Hooks) { h.QueuePut(instrument.QueueEvent{Item: 42, Immediate: true}) }, `[QUEUE-PUT] Item put in queue: 42`},
 	{func(h *instrument.Hooks) { h.QueueGet(instrument.QueueEvent{Item: 42, Immediate: true}) }, `[QUEUE-GET] Item retrieved from queue: 42`},
 	{func(h *instrument.Hooks) {
-		h.QueueGet(instrument.QueueEvent{Queue: instrument.QueueDispatch, Item: peer, Queued: ms})
+		h.QueueGet(instrument.QueueEvent{Queue: instrument.QueueDispatch, Item: peer, Wait: ms})
 	}, `[QUEUE-GET] Item retrieved from queue: connection 7 (dispatch, 0.0010s)`},
 	{func(h *instrument.Hooks) { h.TaskBeforeSend(ofTask(nil)) }, `[TASK] Running GET "/a\nb" of 192.0.2.1:50412 after 0.0010s`},
 	{func(h *instrument.Hooks) { h.TaskAfterSend(ofTask(nil)) }, `[TASK] Ran GET "/a\nb" of 192.0.2.1:50412 after 0.0010s`},

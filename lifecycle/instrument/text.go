@@ -147,11 +147,11 @@ func handshake(i TLSHandshake) (Conn, string) {
 }
 
 func queuePut(i QueueEvent) (Conn, string) {
-	return itsConn(i.Item), fmt.Sprintf("[QUEUE-PUT] Item put in queue: %v%s", i.Item, ofQueue(i, i.Wait))
+	return itsConn(i.Item), fmt.Sprintf("[QUEUE-PUT] Item put in queue: %v%s", i.Item, ofQueue(i))
 }
 
 func queueGet(i QueueEvent) (Conn, string) {
-	return itsConn(i.Item), fmt.Sprintf("[QUEUE-GET] Item retrieved from queue: %v%s", i.Item, ofQueue(i, i.Queued))
+	return itsConn(i.Item), fmt.Sprintf("[QUEUE-GET] Item retrieved from queue: %v%s", i.Item, ofQueue(i))
 }
 
 func itsConn(item any) Conn {
@@ -160,11 +160,11 @@ func itsConn(item any) Conn {
 }
 
 // ofQueue adds the name of a queue that has one, and the time.
-func ofQueue(i QueueEvent, d time.Duration) string {
+func ofQueue(i QueueEvent) string {
 	if i.Queue == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (%s, %s)", i.Queue, seconds(d))
+	return fmt.Sprintf(" (%s, %s)", i.Queue, seconds(i.Wait))
 }
 
 func task(what string) func(TaskEvent) (Conn, string) {
@@ -175,7 +175,7 @@ func task(what string) func(TaskEvent) (Conn, string) {
 
 // shown is how the payload ends its line.
 func (w *writer) shown(data ...[]byte) string {
-	if w.payload == PayloadOff || len(data) == 0 {
+	if w.payload == PayloadOff {
 		return ""
 	}
 	text := bytes.Join(data, nil)
