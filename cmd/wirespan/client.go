@@ -50,6 +50,7 @@ func newTracedTransport(base http.RoundTripper, t *telemetry, env environment) *
 
 // RoundTrip implements [http.RoundTripper].
 func (t *tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = withHandshake(r)
 	if t.within && !isWithinRequest(r.Context()) {
 		return t.base.RoundTrip(r) // the request is ignored, and what its caller sent passes as it is
 	}

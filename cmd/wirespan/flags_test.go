@@ -43,6 +43,7 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 		{"capture-request-headers", "X-A,X B", "the name of a header field"},
 		{"capture-response-headers", "Content-Type:", "the name of a header field"},
 		{"sensitive-query-parameters", "token=", "the name of a query parameter"},
+		{"instrument", "yes", "print, log or off"},
 		{"drain-timeout", "30", "duration above zero"},
 		{"drain-timeout", "0s", "duration above zero"},
 		{"flush-timeout", "-1s", "duration above zero"},
@@ -99,6 +100,7 @@ func TestArgumentsThatMakeNoSense(t *testing.T) {
 		{"demo --addr", []string{"--addr needs a value"}},
 		{"demo --tls-cert a.pem", []string{`--tls-cert "a.pem"`, "--tls-key"}},
 		{"demo --tls-key a.pem", []string{`--tls-key "a.pem"`, "--tls-cert"}},
+		{"demo --instrument log", []string{"--instrument", `"log"`, "--log-level debug"}},
 		{"check --timeout=soon", []string{"--timeout", `"soon"`, "duration"}},
 		{"version --json=2", []string{"--json", `"2"`, "true or false"}},
 	} {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // startError puts what hinders the start into one sentence.
@@ -87,11 +89,12 @@ func reachable(a net.Addr) string {
 // dialer returns a function that connects to the server on a, whatever host it is asked for.
 func dialer(a net.Addr) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
+		network, address := "tcp", reachable(a)
 		if _, ok := a.(*net.UnixAddr); ok {
-			return d.DialContext(ctx, "unix", a.String())
+			network = "unix"
 		}
-		return d.DialContext(ctx, "tcp", reachable(a))
+		var d net.Dialer
+		return instrument.FromContext(ctx).Dial(ctx, network, address, d.DialContext)
 	}
 }
 

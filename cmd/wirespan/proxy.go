@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // proxyOptions are the flags of proxy.
@@ -70,9 +72,9 @@ func parseUpstream(s string) (*upstream, error) {
 func (u *upstream) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{Timeout: 10 * time.Second}
 	if u.socket != "" {
-		return d.DialContext(ctx, "unix", u.socket)
+		network, address = "unix", u.socket
 	}
-	return d.DialContext(ctx, network, address)
+	return instrument.FromContext(ctx).Dial(ctx, network, address, d.DialContext)
 }
 
 // proxySite passes every request on to u.

@@ -183,6 +183,7 @@ func (a *app) prepare(s *server, d destination, addr net.Addr, build func(*stage
 	}
 	s.upgrades = newUpgrades(s.site.handler)
 	s.http.Handler, s.http.Sync = s.upgrades, s.site.sync
+	s.http.Hooks = t.hooks
 	s.http.Collector = lifecycle.Tee(t.collector, &s.connections) // last, see connections
 	if s.site.unlimitedBodies {
 		s.http.MaxBodyBytes = -1

@@ -25,6 +25,7 @@ type serverOptions struct {
 	logFormat       string
 	traces          outlets
 	spool           spoolOptions
+	instrument      string
 	healthCheckPath string
 	trustedProxies  []netip.Prefix
 	serverTiming    bool
@@ -57,6 +58,8 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	switchSetting(fs, &o.requestID, "request-id", "give each request an X-Request-ID, for its client, the application and the traces")
 	registerSettings(fs, &o.settings)
 	setting(fs, &o.settingsFile, "settings", "", "file", "these settings as JSON, which SIGHUP has read again; they beat their flags", parseText)
+	setting(fs, &o.instrument, "instrument", off, "outlet", "tell of accepts, reads, writes, connects, handshakes, queues and handlers: print, log or off",
+		oneOf(instrumentPrint, instrumentLog, off))
 	setting(fs, &o.healthCheckPath, "health-check-path", "", "path", "a path whose requests are not logged", parsePath)
 	setting(fs, &o.logLevel, "log-level", "info", "level", "debug, info, warn or error", parseLevel)
 	setting(fs, &o.logFormat, "log-format", "text", "format", "text or json", oneOf("text", "json"))
@@ -75,6 +78,9 @@ func (o *serverOptions) check() error {
 		return usagef("%s needs a spool: give --spool (WIRESPAN_SPOOL) too", nameOf(o.flags, "spool-mode"))
 	case o.spool.dir == "" && isGiven(o.flags, "spool-max-bytes"):
 		return usagef("%s needs a spool: give --spool (WIRESPAN_SPOOL) too", nameOf(o.flags, "spool-max-bytes"))
+	case o.instrument == instrumentLog && o.logLevel > slog.LevelDebug:
+		return usagef("%s %q is for the level debug: give --log-level debug (WIRESPAN_LOG_LEVEL) too, or use print",
+			nameOf(o.flags, "instrument"), o.instrument)
 	case o.sharePort && !isPort(o.addr):
 		return usagef("%s needs a port to share, and %s %q has none: use host:port", nameOf(o.flags, "share-port"), nameOf(o.flags, "addr"), o.addr)
 	}

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 	"github.com/wirespan/wirespan/otelcollector"
 )
 
@@ -35,6 +36,9 @@ type telemetry struct {
 	spans   *otelcollector.Collector // nil when no span is made
 	sdk     *sdktrace.TracerProvider
 	console *console // nil without --traces console
+
+	hooks   *instrument.Hooks // nil without --instrument
+	printed *lines            // nil without --instrument print
 
 	exports, hasSpool bool
 }
@@ -58,6 +62,7 @@ func (a *app) startTelemetry(ctx context.Context, d destination, o *serverOption
 		parts[2] = t.console
 	}
 	t.collector = lifecycle.Tee(parts...)
+	t.startHooks(o.instrument, a.stdout, log)
 	return t, nil
 }
 
@@ -123,6 +128,9 @@ func (t *telemetry) shutdown(ctx context.Context) error {
 	}
 	if t.console != nil {
 		errs = append(errs, t.console.Close(ctx))
+	}
+	if t.printed != nil {
+		errs = append(errs, t.printed.Close(ctx))
 	}
 	return errors.Join(errs...)
 }
