@@ -82,6 +82,10 @@ func (b *stress) run(e httpcore.Engine, lasting time.Duration) {
 		Engine: e, Workers: 1 + b.random.IntN(3), Collector: rec, ErrorLog: discard,
 		Sync: httpcore.SyncHandlerFunc(stressSync), Handler: http.HandlerFunc(b.handle),
 	}
+	told := new(hookTally)
+	if b.random.IntN(2) == 0 {
+		s.Hooks = told.hooks()
+	}
 	if b.hasty = b.random.IntN(2) == 0; b.hasty {
 		s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = b.soon(), b.soon(), b.soon(), b.soon()
 	}
@@ -114,6 +118,7 @@ func (b *stress) run(e httpcore.Engine, lasting time.Duration) {
 	}
 	clients.Wait()
 	waitClosed(t, rec)
+	told.check(t)
 	if err := lifecycletest.CheckInvariants(rec.Events()); err != nil {
 		t.Error(err)
 	}
