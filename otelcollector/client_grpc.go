@@ -20,6 +20,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // timeoutsUntilAnew is after how many uploads in a row that were not answered in time the connection is made anew.
@@ -49,6 +51,8 @@ func (g *grpcTraces) UploadTraces(ctx context.Context, spans []*tracepb.Resource
 
 // connections are those of a gRPC client.
 type connections struct {
+	hooks *instrument.Hooks
+
 	mu     sync.Mutex
 	latest []net.Conn // some may be closed
 }
@@ -64,7 +68,7 @@ func (c *connections) dial(ctx context.Context, address string) (net.Conn, error
 		network, address = "unix", strings.TrimPrefix(path, "//")
 	}
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, address)
+	conn, err := c.hooks.Dial(ctx, network, address, d.DialContext)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +103,8 @@ func usesProxy() bool {
 	return proxy != nil || err != nil
 }
 
-func grpcClient() otlptrace.Client {
-	g := &grpcTraces{connections: &connections{}}
+func grpcClient(h *instrument.Hooks) otlptrace.Client {
+	g := &grpcTraces{connections: &connections{hooks: h}}
 	dial := []grpc.DialOption{
 		grpc.WithUnaryInterceptor(observeGRPC),
 		// grpc's own maximum of two minutes would be too long for spans to wait once the receiver is back.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -17,6 +18,8 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 const (
@@ -33,7 +36,7 @@ type httpTraces struct {
 
 // httpClient makes the client. What the official one reads from the environment for a transport of its own is read
 // here: certificates, timeout. Proxies are those of HTTP_PROXY and HTTPS_PROXY.
-func httpClient() (otlptrace.Client, error) {
+func httpClient(h *instrument.Hooks) (otlptrace.Client, error) {
 	secure, err := tlsFromEnv()
 	if err != nil {
 		return nil, err
@@ -43,6 +46,10 @@ func httpClient() (otlptrace.Client, error) {
 		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return h.Dial(ctx, network, address, dial)
+	}
 	transport.TLSClientConfig = secure
 	transport.MaxIdleConnsPerHost = MaxUploads
 	return &httpTraces{

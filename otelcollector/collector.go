@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // Collector is a [lifecycle.Collector] that makes spans of events and exports them. Make one with [New] and give it to
@@ -113,7 +114,7 @@ func clientOf(cfg *Config) (otlptrace.Client, error) {
 	if export, err := exporterFromEnv(); !export || err != nil {
 		return nil, err
 	}
-	return clientFromEnv()
+	return clientFromEnv(cfg.Hooks)
 }
 
 func (cfg Config) withDefaults() Config {
@@ -123,6 +124,7 @@ func (cfg Config) withDefaults() Config {
 	if cfg.FlushInterval <= 0 {
 		cfg.FlushInterval = defaultFlushInterval
 	}
+	cfg.Hooks = instrument.Guard(cfg.Hooks, nil)
 	if cfg.MeterProvider == nil {
 		cfg.MeterProvider = otel.GetMeterProvider()
 	}

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // Config configures a [Collector]. The zero value follows the OTEL_* environment variables of the OpenTelemetry
@@ -83,6 +85,11 @@ type Config struct {
 	// moment. otel.sdk.processor.span.queue.capacity is MaxQueueBytes in spans of the average size so far. nil: the
 	// global one, which takes nothing until the application sets one.
 	MeterProvider metric.MeterProvider
+
+	// Hooks are told what goes on below the export: batches that enter and leave the queue, whose name is
+	// [instrument.QueueExport], and connections that the official clients make. The goroutines that upload call them, so they
+	// should be quick. nil: there are none.
+	Hooks *instrument.Hooks
 
 	// ErrorHandler is told of uploads that failed and of a full queue, at most once a minute. It is called from the
 	// goroutines that upload, so it should be quick.

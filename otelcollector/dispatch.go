@@ -18,9 +18,10 @@ const (
 func (p *pipeline) dispatch() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	waited := false
 	for !p.isClosing() {
-		replayed, wait, began := p.begin(time.Now())
-		if began {
+		replayed, wait, began := p.begin(time.Now(), waited)
+		if waited = !began && !p.queue.demand(); began {
 			continue
 		}
 		if wait > 0 {
@@ -50,13 +51,15 @@ func (p *pipeline) isClosing() bool {
 
 // begin begins an upload if one may. If not, it says for how long nothing will change by itself, 0 being for ever, and from
 // where a batch of the spool may come meanwhile.
-func (p *pipeline) begin(now time.Time) (replayed <-chan *batch, wait time.Duration, began bool) {
+func (p *pipeline) begin(now time.Time, waited bool) (replayed <-chan *batch, wait time.Duration, began bool) {
 	ok, wait := p.receiver.admits(now)
 	if !ok {
 		return nil, wait, false
 	}
+	p.hooks.put(p.queue)
 	b, wait := p.queue.take(now)
 	if b != nil {
+		p.hooks.got(b, waited)
 		p.start(b)
 		return nil, 0, true
 	}

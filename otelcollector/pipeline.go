@@ -32,6 +32,7 @@ type pipeline struct {
 	buffers  buffers
 	reporter *reporter
 	metrics  *metrics
+	hooks    *exportHooks
 
 	workers atomic.Pointer[[]*shard] // by worker; only ever replaced by a longer one, under grow
 	scope   *scope                   // of the workers' spans
@@ -72,6 +73,7 @@ func newPipeline(client otlptrace.Client, r *resourcepb.Resource, schemaURL stri
 		disk:     disk,
 		reporter: &reporter{handle: cfg.ErrorHandler},
 		metrics:  m,
+		hooks:    newExportHooks(cfg.Hooks),
 		scope:    ownScope(),
 		scopes:   map[scopeKey]*shard{},
 		replayed: make(chan *batch),

@@ -23,6 +23,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 	"github.com/wirespan/wirespan/lifecycle/lifecycletest"
 	"github.com/wirespan/wirespan/otelcollector"
 )
@@ -60,8 +61,8 @@ var goesWithAProvider = map[string]bool{
 var otherFields = otelcollector.Config{
 	ServiceName: "shop", Resource: resource.Empty(), Client: &sink{}, NoExport: true, MaxQueueBytes: 1, SpoolDir: "spool", SpoolMaxBytes: 1,
 	SpoolMode: otelcollector.SpoolJournal, FlushInterval: 1, ErrorHandler: func(error) {},
-	MeterProvider: metricnoop.NewMeterProvider(),
-	Settings:      otelcollector.Settings{Sampler: sdktrace.AlwaysSample(), KeepErrors: true, KeepSlowerThan: 1},
+	MeterProvider: metricnoop.NewMeterProvider(), Hooks: &instrument.Hooks{},
+	Settings: otelcollector.Settings{Sampler: sdktrace.AlwaysSample(), KeepErrors: true, KeepSlowerThan: 1},
 }
 
 func TestWhatDoesNotGoWithAProviderIsRefused(t *testing.T) {

@@ -58,6 +58,7 @@ type queue struct {
 	mu      sync.Mutex
 	waiting []*batch // by seq
 	seq     uint64   // of the newest batch
+	told    uint64   // of the newest that untold has returned
 	journal bool     // a batch goes to the spool before it is taken
 
 	// The accounts. Spans are in one of them at any time.
@@ -153,6 +154,19 @@ func (q *queue) take(now time.Time) (b *batch, wait time.Duration) {
 		}
 	}
 	return nil, wait
+}
+
+// untold returns the numbers of spans of the batches that have come since it was called last.
+func (q *queue) untold() (spans []int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, b := range q.waiting {
+		if b.seq > q.told {
+			spans = append(spans, b.spans)
+		}
+	}
+	q.told = q.seq
+	return spans
 }
 
 // takeToSpool returns the oldest batch that has to go to the spool: any, or one that was tried in vain, or that takes the

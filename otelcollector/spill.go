@@ -10,12 +10,14 @@ import (
 
 // writeSpool takes batches from the queue to the spool, until the pipeline is closed.
 func (p *pipeline) writeSpool() {
-	for {
-		if b := p.queue.takeToSpool(!p.receiver.isUp()); b != nil {
+	for waited := false; ; waited = true {
+		p.hooks.put(p.queue)
+		for b := p.queue.takeToSpool(!p.receiver.isUp()); b != nil; b = p.queue.takeToSpool(!p.receiver.isUp()) {
+			p.hooks.got(b, waited)
+			waited = false
 			if !p.toSpool(b) && !p.sleep(diskPause) {
 				return
 			}
-			continue
 		}
 		select {
 		case <-p.queue.spill:

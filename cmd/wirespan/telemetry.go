@@ -49,6 +49,7 @@ func (a *app) startTelemetry(ctx context.Context, d destination, o *serverOption
 		provider: noop.NewTracerProvider(), propagator: propagation.NewCompositeTextMapPropagator(),
 		redactQuery: func(query string) string { return query }, // there is nobody to tell it to
 	}
+	t.startHooks(o.instrument, a.stdout, log)
 	logging := lifecycle.NewLogging(log, lifecycle.LoggingOptions{HealthCheckPath: o.healthCheckPath})
 	parts := []lifecycle.Collector{nil, logging, nil}
 	if d.made {
@@ -62,7 +63,6 @@ func (a *app) startTelemetry(ctx context.Context, d destination, o *serverOption
 		parts[2] = t.console
 	}
 	t.collector = lifecycle.Tee(parts...)
-	t.startHooks(o.instrument, a.stdout, log)
 	return t, nil
 }
 
@@ -73,6 +73,7 @@ func (t *telemetry) startSpans(ctx context.Context, d destination, o *serverOpti
 		NoExport:       d.otlp == nil,
 		TrustedProxies: o.trustedProxies,
 		Settings:       settings,
+		Hooks:          t.hooks,
 		SpoolDir:       o.spool.dir,
 		SpoolMaxBytes:  o.spool.maxBytes,
 		SpoolMode:      otelcollector.SpoolMode(o.spool.mode),

@@ -48,7 +48,7 @@ var rules = []rule{
 	},
 
 	{packages: "otelcollector/internal/..."},
-	{packages: "otelcollector", may: []string{"lifecycle"}, never: []string{module + "/httpcore"}},
+	{packages: "otelcollector", may: []string{"lifecycle", "lifecycle/instrument"}, never: []string{module + "/httpcore"}},
 
 	{packages: "traceview/...", may: []string{"lifecycle"}},
 	{packages: "traceview", may: []string{"lifecycle"}},

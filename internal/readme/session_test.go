@@ -83,10 +83,10 @@ func (s *session) enter(line string) {
 	}
 }
 
-var serving = regexp.MustCompile(`(?m)^ *serving +(http://\S+) `)
+var serving = regexp.MustCompile(`(?m)^ *serving +(http://\S+) [^$]*?^ *admin +(http://\S+)$`)
 
 // serve starts a command that serves, in place of the one before, and waits until it does. Whatever the page then asks on
-// port 8080 is for this one.
+// ports 8080 and 4380 is for this one.
 func (s *session) serve(line string) {
 	s.t.Helper()
 	s.interrupt()
@@ -104,7 +104,7 @@ func (s *session) serve(line string) {
 	s.server = r
 	for late := time.After(patience); ; {
 		if m := serving.FindStringSubmatch(r.output()); m != nil {
-			s.addresses = append(s.addresses, "http://127.0.0.1:8080", m[1])
+			s.addresses = append(s.addresses, "http://127.0.0.1:8080", m[1], "http://127.0.0.1:4380", m[2])
 			return
 		}
 		select {
