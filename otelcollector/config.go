@@ -77,6 +77,11 @@ type Config struct {
 	// SpoolMode says when spans go there. "": [SpoolOverflow].
 	SpoolMode SpoolMode
 
+	// SpoolDeadBytes is how much to keep of what the receiver refused for good, for people to look at: one file for each request,
+	// with the ending .ws, in the directory dead of the spool; the oldest give way. Nobody else reads or removes them. 0: nothing
+	// is kept.
+	SpoolDeadBytes int64
+
 	// FlushInterval is how long a finished span waits at most until its batch is sent. 0: one second.
 	FlushInterval time.Duration
 

@@ -60,7 +60,10 @@ type disk struct {
 	head    []byte // of a ResourceSpans
 	journal bool
 	rate    rate
-	buf     []byte // of the goroutine that writes
+	dead    bool // what the receiver refuses for good is kept for people to look at
+
+	writing sync.Mutex // guards what follows: an append may take as long as the disk does
+	buf     []byte
 	packed  bytes.Buffer
 
 	mu       sync.Mutex
@@ -88,9 +91,12 @@ func openDisk(cfg *Config, head []byte, observe func(spool.Op, time.Duration, er
 	if cfg.SpoolMaxBytes < 0 {
 		return nil, fmt.Errorf("otelcollector: SpoolMaxBytes is %d, but has to be a number of bytes, or 0 for 1 GiB", cfg.SpoolMaxBytes)
 	}
+	if cfg.SpoolDeadBytes < 0 {
+		return nil, fmt.Errorf("otelcollector: SpoolDeadBytes is %d, but has to be a number of bytes, or 0 to keep nothing", cfg.SpoolDeadBytes)
+	}
 	hash := fnv.New64a()
 	_, _ = hash.Write(head) // never fails
-	o := spool.Options{Dir: cfg.SpoolDir, MaxBytes: cfg.SpoolMaxBytes, Resource: hash.Sum64(), Observe: observe}
+	o := spool.Options{Dir: cfg.SpoolDir, MaxBytes: cfg.SpoolMaxBytes, DeadBytes: cfg.SpoolDeadBytes, Resource: hash.Sum64(), Observe: observe}
 	if cfg.SpoolMode == SpoolMapped {
 		o.Arena = &spool.ArenaOptions{Resource: head, Spare: 2 + runtime.GOMAXPROCS(0)} // a worker for each processor, and some under way
 	}
@@ -98,7 +104,7 @@ func openDisk(cfg *Config, head []byte, observe func(spool.Op, time.Duration, er
 	if err != nil {
 		return nil, fmt.Errorf("otelcollector: %w: %w", ErrSpoolDir, err)
 	}
-	return &disk{spool: s, head: head, journal: cfg.SpoolMode == SpoolJournal, suspects: map[uint64]suspect{}}, nil
+	return &disk{spool: s, head: head, journal: cfg.SpoolMode == SpoolJournal, dead: cfg.SpoolDeadBytes > 0, suspects: map[uint64]suspect{}}, nil
 }
 
 // ledger returns the counters of a worker that outlive the process; nil without a spool.
@@ -119,6 +125,8 @@ func (d *disk) copies(s *scope) *spool.Buffer {
 
 // append writes a batch. The frame is held.
 func (d *disk) append(b *batch, compress bool) (*spool.Frame, error) {
+	d.writing.Lock()
+	defer d.writing.Unlock()
 	d.buf = appendResourceSpans(d.buf[:0], d.head, b.groups)
 	s := spool.Batch{Payload: d.buf, Spans: b.spans, First: b.groups[0].first, Last: b.groups[0].last}
 	for i := range b.groups {
@@ -190,6 +198,9 @@ func unpack(packed []byte) ([]byte, error) {
 	}
 	return raw, err
 }
+
+// keepsDead reports whether there is a place for what the receiver refuses for good.
+func (d *disk) keepsDead() bool { return d != nil && d.dead }
 
 // settle closes the account of a batch in the spool, which answers for its spans.
 func (d *disk) settle(b *batch, rejected int, dropped DropReason) {

@@ -453,6 +453,35 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// What is refused for good is kept for people to look at, if there is a place for it, and is dropped all the same.
+func TestDeadLetters(t *testing.T) {
+	for _, mode := range []otelcollector.SpoolMode{otelcollector.SpoolOverflow, otelcollector.SpoolJournal, otelcollector.SpoolMapped} {
+		for _, keep := range []int64{0, 1 << 20} {
+			dir := spoolDir(t)
+			s := &sink{answer: func(context.Context, int) error { return status.Error(codes.InvalidArgument, "no") }}
+			cfg := spooling(t, s, dir)
+			cfg.SpoolMode, cfg.SpoolDeadBytes = mode, keep
+			c := newCollector(t, cfg)
+			requests(t, c, 3, [2]string{"User-Agent", "the culprit"})
+			if err := c.ForceFlush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if st := c.Stats(); st.Dropped[otelcollector.DroppedInvalid] != 3 || st.TotalDropped() != 3 || st.Spooled != 0 || st.Queued != 0 {
+				t.Errorf("%s, %d bytes: accounts: %+v", mode, keep, st)
+			}
+			dead, err := filepath.Glob(filepath.Join(dir, "*", "dead", "*.ws"))
+			if err != nil || len(dead) != int(min(keep, 1)) {
+				t.Fatalf("%s, %d bytes: there is %q, %v", mode, keep, dead, err)
+			}
+			for _, file := range dead {
+				if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "the culprit") {
+					t.Errorf("%s, %d bytes: %v, %q", mode, keep, err, text)
+				}
+			}
+		}
+	}
+}
+
 // A receiver that asks to be left alone is left alone.
 func TestThrottle(t *testing.T) {
 	for _, c := range []struct {
@@ -611,6 +640,7 @@ func TestSpoolThatMakesNoSense(t *testing.T) {
 		{"open to all", func(c *otelcollector.Config) { c.SpoolDir = open }, "0700"},
 		{"mode", func(c *otelcollector.Config) { c.SpoolMode = "sometimes" }, "overflow, journal or mapped"},
 		{"size", func(c *otelcollector.Config) { c.SpoolMaxBytes = -1 }, "SpoolMaxBytes"},
+		{"dead", func(c *otelcollector.Config) { c.SpoolDeadBytes = -1 }, "SpoolDeadBytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &sink{}

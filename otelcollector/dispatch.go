@@ -135,15 +135,25 @@ func (p *pipeline) finish(v *verdict) {
 	case v.givenUp:
 		p.putBack(b)
 	case !v.retry:
-		p.settle(b, 0, v.reason())
+		p.giveUp(b, v.reason())
 	case v.poison:
-		p.settle(b, 0, DroppedPoison)
+		p.giveUp(b, DroppedPoison)
 	default:
 		p.tryAgain(b)
 	}
 	if p.receiver.isHopeless() {
 		p.abandon(DroppedShutdown)
 	}
+}
+
+// giveUp drops a batch that the receiver does not take, and keeps a copy for people to look at where there is a place for it.
+func (p *pipeline) giveUp(b *batch, why DropReason) {
+	if b.frame == nil && p.disk.keepsDead() {
+		if f, err := p.disk.append(b, false); err == nil {
+			p.queue.spooled(b, f)
+		}
+	}
+	p.settle(b, 0, why)
 }
 
 // settle closes the account of a batch: it was accepted but for some rejected spans, or dropped when there is a reason.

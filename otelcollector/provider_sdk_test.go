@@ -59,7 +59,7 @@ var goesWithAProvider = map[string]bool{
 
 // otherFields sets the others. What is neither there nor here is not decided upon.
 var otherFields = otelcollector.Config{
-	ServiceName: "shop", Resource: resource.Empty(), Client: &sink{}, NoExport: true, MaxQueueBytes: 1, SpoolDir: "spool", SpoolMaxBytes: 1,
+	ServiceName: "shop", Resource: resource.Empty(), Client: &sink{}, NoExport: true, MaxQueueBytes: 1, SpoolDir: "spool", SpoolMaxBytes: 1, SpoolDeadBytes: 1,
 	SpoolMode: otelcollector.SpoolJournal, FlushInterval: 1, ErrorHandler: func(error) {},
 	MeterProvider: metricnoop.NewMeterProvider(), Hooks: &instrument.Hooks{},
 	Settings: otelcollector.Settings{Sampler: sdktrace.AlwaysSample(), KeepErrors: true, KeepSlowerThan: 1},

@@ -15,11 +15,16 @@ type spoolOptions struct {
 	dir      string
 	maxBytes int64
 	mode     string
+	dead     int64
 }
+
+// spoolFlags mean nothing without --spool.
+var spoolFlags = []string{"spool-max-bytes", "spool-dead-bytes", "spool-mode"}
 
 func (o *spoolOptions) register(fs *pflag.FlagSet) {
 	setting(fs, &o.dir, "spool", "", "directory", "keep spans there that cannot be sent now, over restarts too", parseText)
 	setting(fs, &o.maxBytes, "spool-max-bytes", "1GiB", "size", "how much the spool may hold; the oldest spans give way", parseSize)
+	setting(fs, &o.dead, "spool-dead-bytes", "", "size", "how much to keep, in dead/ of the spool, of what the receiver refuses for good; not given: nothing", parseSize)
 	setting(fs, &o.mode, "spool-mode", string(otelcollector.SpoolOverflow), "mode",
 		"overflow: what cannot be sent; journal: each batch before it is sent; mapped: overflow, and a kill loses no finished span",
 		oneOf(string(otelcollector.SpoolOverflow), string(otelcollector.SpoolJournal), string(otelcollector.SpoolMapped)))

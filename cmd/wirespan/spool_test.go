@@ -37,6 +37,7 @@ func TestSpoolFlags(t *testing.T) {
 		{[]string{"--spool", filepath.Join(file, "spool")}, `cannot keep spans in .* \(--spool\): `},
 		{[]string{"--spool-mode", "journal"}, `--spool-mode needs a spool: give --spool \(WIRESPAN_SPOOL\) too`},
 		{[]string{"--spool-max-bytes", "2GiB"}, `--spool-max-bytes needs a spool`},
+		{[]string{"--spool-dead-bytes", "2MiB"}, `--spool-dead-bytes needs a spool`},
 		{[]string{"--spool-mode", "sometimes"}, `use overflow, journal or mapped`},
 		{[]string{"--spool-max-bytes", "tiny"}, `use a size of at least 1MiB`},
 	} {

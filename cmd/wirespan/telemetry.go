@@ -76,6 +76,7 @@ func (t *telemetry) startSpans(ctx context.Context, d destination, o *serverOpti
 		Hooks:          t.hooks,
 		SpoolDir:       o.spool.dir,
 		SpoolMaxBytes:  o.spool.maxBytes,
+		SpoolDeadBytes: o.spool.dead,
 		SpoolMode:      otelcollector.SpoolMode(o.spool.mode),
 		ErrorHandler:   failed, // at most once a minute
 	})
