@@ -115,6 +115,9 @@ type epollSource struct {
 	parent   context.Context
 	wildcard bool              // each connection has a local address of its own
 	hooks    *instrument.Hooks // of parent; may be nil
+	// lacking are the options that connections do not have from the listener: all of tuning until the queue has been empty
+	// once, for what is in it may be older than tuneListener; then those that the listener has refused.
+	lacking, refused []socketOption
 
 	// Of the accept in progress.
 	told *accepting
@@ -143,11 +146,12 @@ func (e *epollEngine) acceptor(ctx context.Context, l net.Listener) (acceptor, e
 	s.ctx = context.WithValue(ctx, http.LocalAddrContextKey, s.addr)
 	if a, ok := s.addr.(*net.TCPAddr); ok {
 		s.wildcard = len(a.IP) == 0 || a.IP.IsUnspecified()
-		tuneListener(listener)
+		s.lacking, s.refused = tuning, tuneListener(listener)
 	}
 	s.next = func(fd uintptr) bool {
 		if s.fd, s.peer, s.err = poll.Accept(int(fd)); s.err == poll.WouldBlock {
 			s.told.waits()
+			s.lacking = s.refused
 			return false
 		}
 		return true
@@ -202,6 +206,7 @@ func (s *epollSource) local(fd int) net.Addr {
 func (s *epollSource) take(fd int, remote net.Addr, to *worker) {
 	e := s.engine
 	server := e.server
+	tune(fd, s.lacking)
 	c := newConn(server, to)
 	p := &polled{c: c, w: e.workers[to.id], fd: fd}
 	c.io, c.watcher.io, c.hijackable = p, p, p

@@ -40,22 +40,35 @@ func tuneConn(c net.Conn) {
 	})
 }
 
-// tuneListener sets on a listening TCP socket what is needed of the connections, which take it over: TCP_NODELAY, and what
-// tuneConn and keepAlive set. Those that package net accepts have it from there.
-func tuneListener(c syscall.RawConn) {
-	_ = control(c, func(fd int) error { // connections that lack it work, too
-		for _, o := range [...]struct{ level, name, value int }{
-			{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-			{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds())},
-			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle.Seconds())},
-			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval.Seconds())},
-			{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count},
-		} {
-			_ = unix.SetsockoptInt(fd, o.level, o.name, o.value)
+// socketOption is an option of setsockopt(2).
+type socketOption struct{ level, name, value int }
+
+// tuning is what every TCP connection has: TCP_NODELAY, which those that package net accepts have from there, and what
+// tuneConn and keepAlive set.
+var tuning = []socketOption{
+	{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+	{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds())},
+	{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAlive.Idle.Seconds())},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAlive.Interval.Seconds())},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAlive.Count},
+}
+
+// tuneListener sets tuning on a listening socket, whose connections take it over, but for those that are queued already. It
+// returns what they do not: a socket for Multipath TCP, which package net listens with by default, has no TCP_USER_TIMEOUT.
+func tuneListener(c syscall.RawConn) (refused []socketOption) {
+	_ = control(c, func(fd int) error { refused = tune(fd, tuning); return nil })
+	return refused
+}
+
+// tune sets options on a socket, and returns those that it does not take. Connections that lack some work, too.
+func tune(fd int, options []socketOption) (refused []socketOption) {
+	for _, o := range options {
+		if unix.SetsockoptInt(fd, o.level, o.name, o.value) != nil {
+			refused = append(refused, o)
 		}
-		return nil
-	})
+	}
+	return refused
 }
 
 func control(c syscall.RawConn, f func(fd int) error) error {

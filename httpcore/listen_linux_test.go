@@ -1,8 +1,10 @@
 package httpcore
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -197,6 +199,29 @@ func option(t *testing.T, c net.Conn, level, name int) int {
 	return value
 }
 
+// wantedOptions are those that every connection is to have.
+var wantedOptions = []struct {
+	name        string
+	level, code int
+	want        int
+}{
+	{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+	{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
+	{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
+	{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4},
+	{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 30_000},
+	{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+}
+
+func checkTuned(t *testing.T, c net.Conn, what string) {
+	t.Helper()
+	for _, o := range wantedOptions {
+		if got := option(t, c, o.level, o.code); got != o.want {
+			t.Errorf("%s: %s is %d, want %d", what, o.name, got, o.want)
+		}
+	}
+}
+
 func TestConnectionsAreTuned(t *testing.T) {
 	for _, sockets := range []int{1, 2} {
 		l := mustListen(t, "127.0.0.1:0", sockets)
@@ -211,23 +236,70 @@ func TestConnectionsAreTuned(t *testing.T) {
 		}
 		defer c.Close()
 		tuneConn(tls.Server(c, &tls.Config{})) // what is inside is tuned
-		for _, o := range []struct {
-			name        string
-			level, code int
-			want        int
-		}{
-			{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-			{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
-			{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
-			{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4},
-			{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 30_000},
-			{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
-		} {
-			if got := option(t, c, o.level, o.code); got != o.want {
-				t.Errorf("%d sockets: %s is %d, want %d", sockets, o.name, got, o.want)
-			}
-		}
+		checkTuned(t, c, fmt.Sprintf("%d sockets", sockets))
 		_ = c.Close()
 		tuneConn(c) // does no harm to a connection that is closed
 	}
+}
+
+// The epoll engine has the options of a connection from the listener: unless that refuses some, as one for Multipath TCP does,
+// or the connection is older than the server, as one may be that systemd has listened for.
+func TestEveryConnectionIsTuned(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		sockets int
+		plain   bool // no Multipath TCP
+	}{
+		{name: "one socket", sockets: 1},
+		{name: "two sockets", sockets: 2},
+		{name: "no Multipath TCP", sockets: 1, plain: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			const queued, later = 8, 4
+			accepted := make(chan struct{}, queued+later)
+			s := &Server{Engine: EngineEpoll, Workers: c.sockets, ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
+				checkTuned(t, nc, fmt.Sprintf("from %v", nc.RemoteAddr()))
+				accepted <- struct{}{}
+				return ctx
+			}}
+			l := mustListen(t, "127.0.0.1:0", c.sockets)
+			if c.plain {
+				l = plainListener(t)
+			}
+			dial := func(n int) {
+				for range n {
+					nc, err := net.Dial("tcp", l.Addr().String())
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { _ = nc.Close() })
+				}
+			}
+			dial(queued)
+			served := make(chan error, 1)
+			go func() { served <- s.Serve(l) }()
+			for range queued {
+				<-accepted
+			}
+			dial(later)
+			for range later {
+				<-accepted
+			}
+			_ = s.Close()
+			if err := <-served; !errors.Is(err, ErrServerClosed) {
+				t.Errorf("Serve returned %v", err)
+			}
+		})
+	}
+}
+
+func plainListener(t *testing.T) net.Listener {
+	t.Helper()
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
