@@ -66,6 +66,7 @@ type conn struct {
 	out     []byte
 	pending []*exchange
 	broken  error // a write failed: nothing more can be sent
+	held    heldTimer
 
 	x          *exchange // the request that is arriving or being handled; nil between requests
 	h          *handling // while the Handler runs

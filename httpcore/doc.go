@@ -17,7 +17,7 @@
 // A request is an exchange (exchange.go) from the first byte of its head to the one place where it ends: conn.flush
 // hands the response to the kernel, and conn.finish records the outcome, whatever it was. Answers that the server makes
 // by itself (answer.go) go the same way. Pipelined responses wait for each other in conn.out, with their exchanges in
-// conn.pending, and leave in one write; a handler that is not quick does not hold them back.
+// conn.pending, and leave in one write; a handler that is not quick does not hold them back (held.go).
 //
 // # The way of a connection
 //

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/wirespan/wirespan/lifecycle"
 )
@@ -91,7 +90,8 @@ func (c *conn) callHandler(h *handling) (panicked bool) {
 	}()
 	c.taskRuns(x)
 	if len(c.out) > 0 {
-		defer time.AfterFunc(quickHandlerNS, h.response.flushHeld).Stop()
+		c.held.begin(&h.response)
+		defer c.held.end()
 	}
 	if h.request.RequestURI == "*" && h.request.Method == http.MethodOptions {
 		answerOptions(&h.response, &h.request)

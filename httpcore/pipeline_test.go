@@ -1,6 +1,7 @@
 package httpcore_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -248,6 +249,68 @@ func TestPipelinedResponseDoesNotWaitForSlowHandlers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The timer that sends what waits for a slow handler runs on from one handler to the next, and from one batch to the next.
+func TestHeldResponsesWaitAMillisecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		enterBubble(t)
+		l := newMemoryListener()
+		s := handler(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/slow" {
+				time.Sleep(time.Second)
+			}
+			hello(w, r)
+		})
+		s.ErrorLog = discard
+		go func() { _ = s.Serve(l) }()
+		c := bubble{&site{Server: s, t: t}, l}.dial()
+		for round, pause := range []time.Duration{0, 500 * time.Microsecond, time.Millisecond, 1500 * time.Microsecond, time.Minute} {
+			c.send(get("/") + get("/")) // starts the timer
+			c.recv("GET")
+			c.recv("GET")
+			time.Sleep(pause)
+			start := time.Now()
+			c.send(get("/") + get("/slow"))
+			c.recv("GET")
+			if d := time.Since(start); d > time.Millisecond {
+				t.Errorf("round %d: a response was held back for %v", round, d)
+			}
+			c.recv("GET")
+			if d := time.Since(start); d != time.Second {
+				t.Errorf("round %d: the slow response came after %v", round, d)
+			}
+		}
+		_ = s.Close()
+	})
+}
+
+func BenchmarkPipelined(b *testing.B) {
+	for _, e := range engines {
+		b.Run(e.String(), func(b *testing.B) {
+			c := bare(b, &httpcore.Server{Engine: e, Handler: http.HandlerFunc(hello), ErrorLog: discard})
+			pipeline(b, c, 16)
+		})
+	}
+}
+
+// pipeline measures requests for hello, so many at a time.
+func pipeline(b *testing.B, c net.Conn, batch int) {
+	requests, answers := []byte(strings.Repeat(get("/"), batch)), make([]byte, 64<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Write(requests); err != nil {
+			b.Fatal(err)
+		}
+		for left := batch; left > 0; {
+			n, err := c.Read(answers)
+			if err != nil {
+				b.Fatal(err)
+			}
+			left -= bytes.Count(answers[:n], []byte("!")) // each has one, at its end
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/request")
 }
 
 // E14: a client that sends requests and reads no response is not served without end: the memory that it takes is bounded

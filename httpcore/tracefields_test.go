@@ -2,7 +2,6 @@ package httpcore_test
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/hex"
 	"io"
 	"net"
@@ -551,7 +550,6 @@ func TestTraceFieldsAllocateNothing(t *testing.T) {
 // BenchmarkTraceFields sends a few requests at a time, so that the kernel's part is small, but no more than are answered with one
 // write.
 func BenchmarkTraceFields(b *testing.B) {
-	const batch = 8
 	for _, handler := range []string{"Sync", "Handler"} {
 		for _, c := range []struct {
 			name      string
@@ -570,21 +568,7 @@ func BenchmarkTraceFields(b *testing.B) {
 				}
 				c.configure(s)
 				one := bare(b, s)
-				requests, answers := []byte(strings.Repeat(get("/"), batch)), make([]byte, 64<<10)
-				b.ReportAllocs()
-				for b.Loop() {
-					if _, err := one.Write(requests); err != nil {
-						b.Fatal(err)
-					}
-					for left := batch; left > 0; {
-						n, err := one.Read(answers)
-						if err != nil {
-							b.Fatal(err)
-						}
-						left -= bytes.Count(answers[:n], []byte("!")) // each has one, at its end
-					}
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/request")
+				pipeline(b, one, 8)
 			})
 		}
 	}
