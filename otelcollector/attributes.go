@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/wirespan/wirespan/internal/forwarded"
 	"github.com/wirespan/wirespan/lifecycle"
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
@@ -17,17 +18,14 @@ const maxMethod = 64
 // appendAttributes appends the attributes of a request span, and its link to the connection.
 func (r *requestSpan) appendAttributes(dst []byte) []byte {
 	o, c := r.o, r.c
-	from := origin{}
-	if c.trusted {
-		from = c.collector.origin(o.Fields)
-	}
+	from := c.origin(o.Fields)
 	if c.stray {
 		dst = appendIDs(dst, r.stamp)
 	} else {
-		dst = append(dst, c.constants.request(from.client == "")...)
+		dst = append(dst, c.constants.request(!from.Client.IsValid())...)
 	}
-	if from.client != "" {
-		dst = r.text(dst, keyClientAddress, from.client)
+	if from.Client.IsValid() {
+		dst = r.text(dst, keyClientAddress, from.Client.String())
 	}
 	dst = r.appendMethod(dst)
 	dst = r.appendURL(dst, &from)
@@ -87,7 +85,7 @@ func (r *requestSpan) appendMethod(dst []byte) []byte {
 
 // appendURL appends what the request was for. The scheme and the host are those of the original request when a
 // trusted proxy tells them.
-func (r *requestSpan) appendURL(dst []byte, from *origin) []byte {
+func (r *requestSpan) appendURL(dst []byte, from *forwarded.Origin) []byte {
 	o := r.o
 	if o.Target != "" {
 		path, query := splitTarget(o.Method, o.Target)
@@ -102,8 +100,8 @@ func (r *requestSpan) appendURL(dst []byte, from *origin) []byte {
 		dst = append(dst, attrSchemeHTTP...)
 	}
 	host := o.Host
-	if from.host != "" {
-		host = from.host
+	if from.Host != "" {
+		host = from.Host
 	}
 	if host == "" {
 		return dst
@@ -116,10 +114,10 @@ func (r *requestSpan) appendURL(dst []byte, from *origin) []byte {
 	return dst
 }
 
-func (c *connection) scheme(r *lifecycle.Request, from *origin) string {
+func (c *connection) scheme(r *lifecycle.Request, from *forwarded.Origin) string {
 	switch {
-	case from.scheme != "":
-		return from.scheme
+	case from.Scheme != "":
+		return from.Scheme
 	case r.Scheme != "":
 		return r.Scheme
 	case c.secure:
@@ -188,10 +186,7 @@ func seconds(d time.Duration) float64 { return float64(d) / float64(time.Second)
 
 // samplingAttributes are the name and the attributes that the conventions want a sampler to see. They may be kept.
 func (c *connection) samplingAttributes(s *settings, r *lifecycle.Request) (name string, attrs []attribute.KeyValue) {
-	from := origin{}
-	if c.trusted {
-		from = c.collector.origin(r.Fields)
-	}
+	from := c.origin(r.Fields)
 	add := func(k *otlp.Key, v string) {
 		if v != "" {
 			attrs = append(attrs, attribute.String(k.Name(), cloned(v)))
@@ -208,15 +203,17 @@ func (c *connection) samplingAttributes(s *settings, r *lifecycle.Request) (name
 	add(keyQuery, s.redact(query))
 	add(keyScheme, c.scheme(r, &from))
 	host := r.Host
-	if from.host != "" {
-		host = from.host
+	if from.Host != "" {
+		host = from.Host
 	}
 	address, port := splitHost(host)
 	add(keyServerAddress, address)
 	if port != 0 {
 		attrs = append(attrs, attribute.Int(keyServerPort.Name(), port))
 	}
-	add(keyClientAddress, from.client)
+	if from.Client.IsValid() {
+		add(keyClientAddress, from.Client.String())
+	}
 	add(keyUserAgent, r.Header("User-Agent"))
 	return name, append(attrs, capturedAttributes(s.requestHeaders, r.Fields)...)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/wirespan/wirespan/internal/forwarded"
 	"github.com/wirespan/wirespan/lifecycle"
 	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
@@ -29,7 +29,7 @@ type Collector struct {
 	inForce    atomic.Pointer[settings] // loaded once for an event
 	propagator propagator
 	methods    []knownMethod
-	trusted    []netip.Prefix
+	trusted    forwarded.Proxies
 	limits     sdktrace.SpanLimits
 
 	pipeline *pipeline   // nil when nothing is exported

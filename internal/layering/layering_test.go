@@ -48,13 +48,20 @@ var rules = []rule{
 	},
 
 	{packages: "otelcollector/internal/..."},
-	{packages: "otelcollector", may: []string{"lifecycle", "lifecycle/instrument"}, never: []string{module + "/httpcore"}},
+	{
+		packages: "otelcollector", may: []string{"lifecycle", "lifecycle/instrument", "internal/forwarded"},
+		never: []string{module + "/httpcore"},
+	},
 
 	{packages: "traceview/...", may: []string{"lifecycle"}},
 	{packages: "traceview", may: []string{"lifecycle"}},
 
-	{packages: "cmd/wirespan", may: []string{"lifecycle/...", "lifecycle", "httpcore", "otelcollector", "traceview"}},
-	{packages: "examples/...", may: []string{"lifecycle/...", "lifecycle", "httpcore", "otelcollector", "traceview"}},
+	{packages: "internal/forwarded", only: none},
+
+	{packages: "limit", may: []string{"internal/forwarded"}, only: []string{"golang.org/x/time/rate"}},
+
+	{packages: "cmd/wirespan", may: []string{"lifecycle/...", "lifecycle", "httpcore", "limit", "otelcollector", "traceview", "internal/forwarded"}},
+	{packages: "examples/...", may: []string{"lifecycle/...", "lifecycle", "httpcore", "limit", "otelcollector", "traceview"}},
 
 	{packages: "internal/..."}, // tests of the repository as a whole
 }
