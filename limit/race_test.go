@@ -1,0 +1,6 @@
+//go:build race
+
+package limit_test
+
+// raceEnabled: under the race detector allocations cannot be counted.
+const raceEnabled = true
