@@ -138,7 +138,10 @@ func TestClients(t *testing.T) {
 			name: "a proxy that says nothing", o: limit.Options{TrustedProxies: proxies}, same: true,
 			one: from("10.0.0.1:1"), two: from("10.0.0.1:1", xff("unknown")),
 		},
-		{name: "who says of itself that it came through a proxy", o: limit.Options{TrustedProxies: proxies}, same: true, one: from("192.0.2.1:1"), two: from("192.0.2.1:1", xff("10.0.0.1"))},
+		{
+			name: "who says of itself that it came through a proxy", o: limit.Options{TrustedProxies: proxies}, same: true,
+			one: from("192.0.2.1:1"), two: from("192.0.2.1:1", xff("10.0.0.1")),
+		},
 		{name: "a Unix socket", o: limit.Options{TrustedProxies: proxies}, one: onUnixFor, two: from("192.0.2.1:1"), same: true},
 		{name: "a Unix socket where nobody is trusted", one: onUnixFor, two: onUnix, same: true},
 	} {

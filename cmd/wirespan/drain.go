@@ -27,7 +27,8 @@ func (s *server) drain(reason string) {
 	if s.admin != nil {
 		_ = s.admin.Close()
 	}
-	s.log.Info("stopped", append(s.telemetry.stats(), "after", time.Since(begin).Round(time.Millisecond))...)
+	accounts := append(s.telemetry.stats(), s.limiter.stats()...)
+	s.log.Info("stopped", append(accounts, "after", time.Since(begin).Round(time.Millisecond))...)
 }
 
 // finishRequests returns when no request is left.

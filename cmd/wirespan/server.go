@@ -45,6 +45,7 @@ type server struct {
 	telemetry   *telemetry
 	site        *site
 	http        *httpcore.Server
+	limiter     *limiter
 	upgrades    *upgrades
 	connections connections
 	admin       *http.Server // nil: off
@@ -120,11 +121,18 @@ func (s *server) listen() (listeners, error) {
 	s.http = &httpcore.Server{
 		Addr: o.addr, Workers: o.workers, Engine: o.engine, Accept: o.accept, SharePort: o.sharePort,
 		ServerTiming: o.serverTiming, TraceResponse: o.traceResponse, RequestIDs: o.requestID, TrustedProxies: o.trustedProxies,
+		MaxConnections: o.limits.maxConnections, MaxBlockedHandlers: o.limits.maxBlockedHandlers,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError),
 	}
 	l, err := s.listenSite()
 	if err != nil {
 		return listeners{}, startError("listen on "+o.addr+" ("+nameOf(o.flags, "addr")+")", err)
+	}
+	for _, site := range l.site {
+		if err := o.checkClients(site.Addr()); err != nil {
+			l.close()
+			return listeners{}, err
+		}
 	}
 	if o.admin == off {
 		return l, nil
@@ -174,16 +182,23 @@ func (a *app) prepare(s *server, d destination, addr net.Addr, build func(*stage
 		return err
 	}
 	s.telemetry, s.control.spans = t, t.spans
-	s.readiness.describe(t.describe)
+	s.readiness.describe(func() []string { return append(t.describe(), s.limiter.describe()...) })
 	s.site, err = build(&stage{options: s.options, log: s.log, telemetry: t, addr: addr, draining: s.draining})
+	if err == nil {
+		s.limiter, err = newLimiter(s.site.handler, s.options)
+	}
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), s.options.flushTimeout)
 		defer cancel()
 		return errors.Join(err, t.shutdown(ctx))
 	}
-	s.upgrades = newUpgrades(s.site.handler)
-	s.http.Handler, s.http.Sync = s.upgrades, s.site.sync
-	s.http.Hooks = t.hooks
+	s.http.Hooks, s.http.Sync = t.hooks, s.site.sync
+	handler := s.site.handler
+	if s.limiter != nil {
+		handler, s.http.Sync = s.limiter, nil // which would not ask it
+	}
+	s.upgrades = newUpgrades(handler)
+	s.http.Handler = s.upgrades
 	s.http.Collector = lifecycle.Tee(t.collector, &s.connections) // last, see connections
 	if s.site.unlimitedBodies {
 		s.http.MaxBodyBytes = -1

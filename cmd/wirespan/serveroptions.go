@@ -25,6 +25,7 @@ type serverOptions struct {
 	logFormat       string
 	traces          outlets
 	spool           spoolOptions
+	limits          limitOptions
 	instrument      string
 	healthCheckPath string
 	trustedProxies  []netip.Prefix
@@ -52,6 +53,7 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	setting(fs, &o.tlsKey, "tls-key", "", "file", "private key in PEM", parseText)
 	setting(fs, &o.traces, "traces", "auto", "list", "auto, otlp, console, none, or otlp,console", parseTraces)
 	o.spool.register(fs)
+	o.limits.register(fs)
 	setting(fs, &o.trustedProxies, "trusted-proxies", "", "list", "networks whose Forwarded, X-Forwarded-* and X-Request-ID are believed", parsePrefixes)
 	switchSetting(fs, &o.serverTiming, "server-timing", "tell clients in Server-Timing how long each phase took, and the span")
 	switchSetting(fs, &o.traceResponse, "traceresponse", "tell clients in traceresponse which span is theirs")
@@ -60,7 +62,7 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	setting(fs, &o.settingsFile, "settings", "", "file", "these settings as JSON, which SIGHUP has read again; they beat their flags", parseText)
 	setting(fs, &o.instrument, "instrument", off, "outlet", "tell of accepts, reads, writes, connects, handshakes, queues and handlers: print, log or off",
 		oneOf(instrumentPrint, instrumentLog, off))
-	setting(fs, &o.healthCheckPath, "health-check-path", "", "path", "a path whose requests are not logged", parsePath)
+	setting(fs, &o.healthCheckPath, "health-check-path", "", "path", "a path whose requests are neither logged nor limited", parsePath)
 	setting(fs, &o.logLevel, "log-level", "info", "level", "debug, info, warn or error", parseLevel)
 	setting(fs, &o.logFormat, "log-format", "text", "format", "text or json", oneOf("text", "json"))
 	setting(fs, &o.drainTimeout, "drain-timeout", "30s", "duration", "how long a shutdown waits for the requests under way", parseTimeout)
@@ -82,7 +84,7 @@ func (o *serverOptions) check() error {
 	case o.sharePort && !isPort(o.addr):
 		return usagef("%s needs a port to share, and %s %q has none: use host:port", nameOf(o.flags, "share-port"), nameOf(o.flags, "addr"), o.addr)
 	}
-	return nil
+	return o.checkLimits()
 }
 
 func (o *serverOptions) scheme() string {
