@@ -77,6 +77,7 @@ func TestHooksOfTheExportQueue(t *testing.T) {
 			cfg := quiet(t, s)
 			cfg.Hooks, cfg.SpoolDir = l.hooks(), dir
 			c := newCollector(t, cfg)
+			synctest.Wait() // somebody waits for the first
 			for i := range 8 {
 				requests(t, c, i+1, [2]string{"User-Agent", strings.Repeat("x", 300<<10)})
 				if err := c.ForceFlush(t.Context()); err != nil {
