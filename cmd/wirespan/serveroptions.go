@@ -81,6 +81,9 @@ func (o *serverOptions) check() error {
 		return usagef("%s %q needs its private key: give --tls-key (WIRESPAN_TLS_KEY) too", nameOf(o.flags, "tls-cert"), o.tlsCert)
 	case o.tlsKey != "" && o.tlsCert == "":
 		return usagef("%s %q needs its certificate: give --tls-cert (WIRESPAN_TLS_CERT) too", nameOf(o.flags, "tls-key"), o.tlsKey)
+	case o.instrument == instrumentLog && o.logLevel > slog.LevelDebug:
+		return usagef("%s %q is for the level debug: give --log-level debug (WIRESPAN_LOG_LEVEL) too, or use print",
+			nameOf(o.flags, "instrument"), o.instrument)
 	case o.sharePort && !isPort(o.addr):
 		return usagef("%s needs a port to share, and %s %q has none: use host:port", nameOf(o.flags, "share-port"), nameOf(o.flags, "addr"), o.addr)
 	}
