@@ -59,7 +59,7 @@ func TestSpoolOutlivesTheProcess(t *testing.T) {
 	}
 	waitFor(t, s.admin+"/readyz?verbose", `\[!\] traces: the receiver is down for .* = 0 exported`)
 	s.stop()
-	expect(t, "standard error", s.stderr.String(), `msg=stopped spans_exported=0 spans_rejected=0 spans_dropped=0 spans_spooled=[1-9]`)
+	expect(t, "standard error", s.stderr.String(), `msg=stopped spans_exported=0 spans_rejected=0 spans_dropped=0 spans_spooled=[1-9]\d* spans_recovered=0 spans_made=[1-9]`)
 
 	b := newBackend(t)
 	s = start(t, nil, "demo", "--spool", dir)

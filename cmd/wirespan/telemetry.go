@@ -145,8 +145,9 @@ func (t *telemetry) stats() []any {
 	s := t.spans.Stats()
 	counts := []any{"spans_exported", s.Exported, "spans_rejected", s.Rejected, "spans_dropped", s.TotalDropped()}
 	if t.hasSpool {
-		counts = append(counts, "spans_spooled", s.Spooled)
+		counts = append(counts, "spans_spooled", s.Spooled, "spans_recovered", s.Recovered)
 	}
+	counts = append(counts, "spans_made", s.Made)
 	if lost := losses(&s); len(lost) > 0 {
 		counts = append(counts, "dropped", strings.Join(lost, ", "))
 	}
