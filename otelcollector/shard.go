@@ -64,18 +64,15 @@ func (s *shard) batchLocked() []byte {
 // settleLocked takes the batch with one more span at its end.
 func (s *shard) settleLocked(buf []byte) {
 	s.made++
-	if s.ledger != nil {
-		s.ledger.Ended.Add(1)
-	}
 	before := len(s.buf)
 	size := len(buf) - before
 	s.buf = buf[:before]
 	switch {
 	case s.closed:
-		s.pipeline.queue.drop(1, DroppedAlreadyShutdown)
+		s.dropLocked(DroppedAlreadyShutdown)
 		return
 	case size > maxSpanBytes:
-		s.pipeline.queue.drop(1, DroppedTooLarge)
+		s.dropLocked(DroppedTooLarge)
 		return
 	case before > 0 && len(buf) > maxBatchBytes:
 		next := append(s.pipeline.buffers.get(), buf[before:]...)
@@ -89,6 +86,20 @@ func (s *shard) settleLocked(buf []byte) {
 		s.copies = s.pipeline.disk.copies(s.scope)
 	}
 	s.copies.Add(buf[len(buf)-size:])
+	s.countLocked() // a process that is killed before has not ended the span
+}
+
+func (s *shard) dropLocked(why DropReason) {
+	s.countLocked()
+	s.pipeline.queue.drop(1, why)
+}
+
+// countLocked counts a span as ended where that outlives the process: before anything else is counted of it, and after it was copied,
+// so that what is counted is not lost.
+func (s *shard) countLocked() {
+	if s.ledger != nil {
+		s.ledger.Ended.Add(1)
+	}
 }
 
 // cut moves what was collected to the queue.
