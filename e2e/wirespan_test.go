@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,18 +55,29 @@ func (p *pipeline) start(t *testing.T, protocol, service string, env []string, a
 	return w
 }
 
-// startWirespan starts the command on free ports.
+// startWirespan starts the command on free ports, and stops it at the end of the test.
 func startWirespan(t *testing.T, env []string, args ...string) *wirespan {
 	t.Helper()
-	args = append(args, "--addr", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json")
-	p, err := process.Start("wirespan "+args[0], wirespanProgram.path(t), environment(env...), args...)
+	w := launch(t, nil, env, args...)
+	t.Cleanup(func() {
+		if err := w.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// launch starts the command on free ports, by another command when before is one. The test ends it, however it likes.
+func launch(t *testing.T, before, env []string, args ...string) *wirespan {
+	t.Helper()
+	command := append(slices.Clone(before), wirespanProgram.path(t))
+	command = append(append(command, args...), "--addr", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json")
+	p, err := process.Start("wirespan "+args[0], command[0], environment(env...), command[1:]...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
-		}
+		p.Kill()
 		if t.Failed() {
 			t.Logf("wirespan %s wrote:\n%s", args[0], p.Output())
 		}
@@ -90,10 +102,13 @@ func (w *wirespan) address(t *testing.T) (host, port string) {
 	return u.Hostname(), u.Port()
 }
 
+// listens returns the same in one.
+func (w *wirespan) listens() string { return strings.TrimPrefix(w.url, "http://") }
+
 // dial opens a connection to it.
 func (w *wirespan) dial(t *testing.T) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	conn, err := net.Dial("tcp", w.listens())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,9 +122,13 @@ func (w *wirespan) dial(t *testing.T) net.Conn {
 
 // counts is what a server says about its spans when it has stopped.
 type counts struct {
-	Exported uint64 `json:"spans_exported"`
-	Rejected uint64 `json:"spans_rejected"`
-	Dropped  uint64 `json:"spans_dropped"`
+	Exported  uint64 `json:"spans_exported"`
+	Rejected  uint64 `json:"spans_rejected"`
+	Dropped   uint64 `json:"spans_dropped"`
+	Spooled   uint64 `json:"spans_spooled"`
+	Made      uint64 `json:"spans_made"`
+	Recovered uint64 `json:"spans_recovered"`
+	Lost      string `json:"dropped"` // the same as Dropped by reason
 }
 
 // stop ends the server with SIGTERM, which must succeed, and returns what it has counted.

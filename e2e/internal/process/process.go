@@ -84,6 +84,17 @@ func (p *Process) Terminate() error {
 	return nil
 }
 
+// Signal sends the program any signal, however often. It does nothing to one that has ended.
+func (p *Process) Signal(s os.Signal) error {
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("send %s to %s: %w", s, p.name, err)
+	}
+	return nil
+}
+
+// ID returns the id of the program's process.
+func (p *Process) ID() int { return p.cmd.Process.Pid }
+
 // Wait waits for the end of the program and returns its exit code; -1 when a signal ended it.
 func (p *Process) Wait(limit time.Duration) (int, error) {
 	timeout := time.NewTimer(limit)

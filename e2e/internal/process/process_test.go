@@ -65,6 +65,19 @@ func TestFailure(t *testing.T) {
 	}
 }
 
+func TestSignal(t *testing.T) {
+	p := start(t, "wait")
+	if err := p.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := p.Wait(time.Minute); code != -1 || err != nil {
+		t.Errorf("exit code %d, %v: want that of a program that was killed", code, err)
+	}
+	if err := p.Signal(syscall.SIGKILL); err != nil || p.ID() <= 0 {
+		t.Errorf("%v from a program that has ended, process %d", err, p.ID())
+	}
+}
+
 func TestFreePorts(t *testing.T) {
 	ports, err := FreePorts(3)
 	if err != nil || len(ports) != 3 || ports[0] == ports[1] || ports[1] == ports[2] || ports[0] == ports[2] {
