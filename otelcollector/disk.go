@@ -48,6 +48,8 @@ const (
 	compressAfter = 30 * time.Second
 	// diskPause is how long a spool is left alone that did not take something.
 	diskPause = time.Second
+	// busyPause is the same for one that only waits for the disk.
+	busyPause = 20 * time.Millisecond
 	// reserved is the part of the time for Shutdown, at most, that is kept for what has to go to the disk; a quarter when there
 	// is little time. closeWithin is how long that may take beyond it on a disk that is slow.
 	reserved    = time.Second
@@ -60,7 +62,8 @@ type disk struct {
 	head    []byte // of a ResourceSpans
 	journal bool
 	rate    rate
-	dead    bool // what the receiver refuses for good is kept for people to look at
+	behind  time.Time // since when the disk does not keep up, as who writes the spool sees it
+	dead    bool      // what the receiver refuses for good is kept for people to look at
 
 	writing sync.Mutex // guards what follows: an append may take as long as the disk does
 	buf     []byte
@@ -121,6 +124,17 @@ func (d *disk) copies(s *scope) *spool.Buffer {
 		return nil
 	}
 	return d.spool.Arena().Get(s.head)
+}
+
+// appendUntil is append for who may wait for a disk that is behind.
+func (d *disk) appendUntil(late time.Time, b *batch) (*spool.Frame, error) {
+	for {
+		f, err := d.append(b, false)
+		if !errors.Is(err, spool.ErrBusy) || time.Now().After(late) {
+			return f, err
+		}
+		time.Sleep(busyPause)
+	}
 }
 
 // append writes a batch. The frame is held.

@@ -250,8 +250,9 @@ func (p *pipeline) leave() (spooled uint64, err error) {
 		p.abandon(DroppedShutdown)
 		return 0, nil
 	}
+	late := time.Now().Add(closeWithin)
 	for _, b := range p.queue.takeAll() {
-		p.keep(b)
+		p.keep(b, late)
 	}
 	err = p.disk.shut()
 	st := p.disk.spool.Stats()
@@ -259,9 +260,9 @@ func (p *pipeline) leave() (spooled uint64, err error) {
 }
 
 // keep has the spool take a batch, and drops it when it does not.
-func (p *pipeline) keep(b *batch) {
+func (p *pipeline) keep(b *batch, late time.Time) {
 	if b.frame == nil {
-		f, err := p.disk.append(b, false)
+		f, err := p.disk.appendUntil(late, b)
 		if err != nil {
 			p.reporter.report(fmt.Errorf("otelcollector: %w", err))
 			p.settle(b, 0, DropReason(spool.ReasonOf(err).String()))

@@ -15,7 +15,7 @@ func (p *pipeline) writeSpool() {
 		for b := p.queue.takeToSpool(!p.receiver.isUp()); b != nil; b = p.queue.takeToSpool(!p.receiver.isUp()) {
 			p.hooks.got(b, waited)
 			waited = false
-			if !p.toSpool(b) && !p.sleep(diskPause) {
+			if pause := p.toSpool(b); pause > 0 && !p.sleep(pause) {
 				return
 			}
 		}
@@ -40,22 +40,35 @@ func (p *pipeline) sleep(d time.Duration) bool {
 }
 
 // toSpool takes a batch to the spool. If that does not take it, the batch stays in memory, and what finds the memory full is
-// dropped for that.
-func (p *pipeline) toSpool(b *batch) bool {
+// dropped for that. It returns for how long the spool is to be left alone then.
+func (p *pipeline) toSpool(b *batch) (pause time.Duration) {
 	if b.frame != nil { // a journaled one: it is there
 		p.putBack(b)
-		return true
+		return 0
 	}
 	f, err := p.disk.append(b, p.receiver.awayFor(time.Now()) > compressAfter)
-	if err != nil {
-		b.noSpool = errors.Is(err, spool.ErrTooLarge)
+	switch now := time.Now(); {
+	case !errors.Is(err, spool.ErrBusy):
+		p.disk.behind = time.Time{}
+	case p.disk.behind.IsZero():
+		p.disk.behind = now
+		fallthrough
+	case now.Sub(p.disk.behind) < diskPause:
 		p.queue.giveBack(b)
-		if !b.noSpool {
-			p.queue.withoutSpool(p.disk.journal, DropReason(spool.ReasonOf(err).String()))
-			p.reporter.report(fmt.Errorf("otelcollector: %w", err))
-		}
-		p.queue.wake()
-		return b.noSpool
+		return busyPause
+	}
+	switch {
+	case errors.Is(err, spool.ErrTooLarge):
+		b.noSpool = true
+		p.queue.giveBack(b)
+		token(p.queue.work)
+		return 0
+	case err != nil:
+		p.queue.giveBack(b)
+		p.queue.withoutSpool(p.disk.journal, DropReason(spool.ReasonOf(err).String()))
+		p.reporter.report(fmt.Errorf("otelcollector: %w", err))
+		token(p.queue.work)
+		return diskPause
 	}
 	p.queue.withoutSpool(p.disk.journal, "")
 	p.queue.spooled(b, f)
@@ -70,5 +83,5 @@ func (p *pipeline) toSpool(b *batch) bool {
 		p.disk.release(b)
 		p.letGo(b)
 	}
-	return true
+	return 0
 }

@@ -11,7 +11,7 @@ import (
 // end of the process then, and survives the loss of power after the next sync.
 //
 // When it fails, the batch is not in the spool and in none of its counters: it is still the caller's. Who drops it counts it,
-// see ReasonOf. Errors match ErrFull, ErrTooLarge, ErrDegraded or ErrClosed.
+// see ReasonOf. Errors match ErrFull, ErrTooLarge, ErrBusy, ErrDegraded or ErrClosed.
 func (s *Spool) Append(b Batch) (*Frame, error) {
 	if len(b.Payload) == 0 || len(b.Payload) > MaxPayload || b.Spans < 1 || b.Spans > maxSpans {
 		return nil, fmt.Errorf("%w: %d bytes, %d spans", ErrTooLarge, len(b.Payload), b.Spans)
@@ -37,7 +37,7 @@ func (s *Spool) take(f *Frame, copies []*Buffer) error {
 		return err
 	}
 	if s.unsynced > 4*s.options.SyncBytes {
-		return fmt.Errorf("%w: %d bytes wait for a sync", ErrDegraded, s.unsynced)
+		return fmt.Errorf("%w: %d bytes wait for a sync", ErrBusy, s.unsynced)
 	}
 	if err := s.placeLocked(f); err != nil {
 		if errors.Is(err, ErrFull) || errors.Is(err, ErrTooLarge) {

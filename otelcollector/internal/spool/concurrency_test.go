@@ -184,7 +184,7 @@ func TestF56ADiskThatHangs(t *testing.T) {
 		for ; ; n++ {
 			f, err := s.Append(batch(n))
 			if err != nil {
-				if !errors.Is(err, ErrDegraded) {
+				if !errors.Is(err, ErrBusy) {
 					t.Fatal(err)
 				}
 				break

@@ -13,6 +13,8 @@ var (
 	ErrFull = errors.New("spool is full")
 	// ErrTooLarge: a batch of more than MaxPayload bytes, or of none.
 	ErrTooLarge = errors.New("batch is too large for the spool")
+	// ErrBusy: too much waits for the disk. There is room again after a sync.
+	ErrBusy = errors.New("spool waits for the disk")
 	// ErrDegraded: the disk does not take anything now. It is tried again after a while.
 	ErrDegraded = errors.New("spool cannot write")
 	// ErrClosed: Close was called.
