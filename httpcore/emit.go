@@ -73,7 +73,7 @@ func (c *conn) emitStarted(x *exchange) {
 	c.collector.Record(e)
 }
 
-func (c *conn) emitStreamOpened(x *exchange) {
+func (c *conn) emitStreamOpened(x *exchange, upgraded bool) {
 	if x.streamOpened != 0 {
 		return
 	}
@@ -84,6 +84,7 @@ func (c *conn) emitStreamOpened(x *exchange) {
 	e := &x.events.streamOpened
 	e.Stamp = c.stamp(lifecycle.MonotonicNS())
 	e.Request = &x.request
+	e.Upgraded = upgraded
 	x.streamOpened = e.TimestampNS
 	c.collector.Record(e)
 }

@@ -51,7 +51,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.hijacked, c.hijacked = true, true
-	c.emitStreamOpened(w.x)
+	c.emitStreamOpened(w.x, true)
 	leftover := append([]byte(nil), c.buf[c.r:c.w]...)
 	c.r = c.w
 	conn := &hijackedConn{Conn: nc, c: c, x: w.x, headDone: w.wroteHeader}

@@ -73,6 +73,9 @@ func TestHijack(t *testing.T) {
 		if got := lifecycletest.Names(events); got != want {
 			t.Errorf("events\n%s, want\n%s", got, want)
 		}
+		if !only[*lifecycle.StreamOpened](t, events).Upgraded {
+			t.Error("StreamOpened does not tell that the connection was taken over")
+		}
 		o := only[*lifecycle.ResponseCompleted](t, events)
 		if o.Status != 101 || o.BytesSent != 15 || o.BytesReceived != 15 || !o.Streaming || o.HeadBytes != int64(len(switching)) {
 			t.Errorf("got %+v", o)

@@ -231,7 +231,7 @@ func (w *response) FlushError() error {
 		return w.c.broken
 	}
 	if w.mayGoOn() {
-		w.c.emitStreamOpened(w.x)
+		w.c.emitStreamOpened(w.x, false)
 	}
 	_, err := w.send(nil)
 	return err

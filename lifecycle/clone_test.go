@@ -50,7 +50,7 @@ func samples(view func(string) string) []lifecycle.Event {
 	return []lifecycle.Event{
 		&lifecycle.ConnectionOpened{Stamp: stamp, Peers: peers, Protocol: "h1", AcceptedNS: 5, HandshakeStartNS: 6, HandshakeEndNS: 7},
 		&lifecycle.RequestStarted{Stamp: stamp, Request: request, Phases: lifecycle.Phases{FirstByte: 1}, Ended: true},
-		&lifecycle.StreamOpened{Stamp: stamp, Request: request},
+		&lifecycle.StreamOpened{Stamp: stamp, Request: request, Upgraded: true},
 		&lifecycle.StreamClosed{Stamp: stamp, Request: request, Duration: time.Second, Reason: lifecycle.ReasonComplete},
 		&lifecycle.ResponseCompleted{Stamp: stamp, Outcome: outcome},
 		&lifecycle.RequestFailed{Stamp: stamp, Outcome: outcome, Code: "handler_panic", Err: cause, Started: true},

@@ -270,6 +270,8 @@ func (e *ClientDisconnected) Clone() Event {
 type StreamOpened struct {
 	Stamp
 	*Request
+	// Upgraded is true when the handler took the connection over, and had flushed nothing before.
+	Upgraded bool
 }
 
 // Name returns "StreamOpened".
@@ -277,7 +279,9 @@ func (*StreamOpened) Name() string { return "StreamOpened" }
 
 // Clone implements [Event].
 func (e *StreamOpened) Clone() Event {
-	return &StreamOpened{Stamp: e.Stamp, Request: e.Request.clone()}
+	c := *e
+	c.Request = e.Request.clone()
+	return &c
 }
 
 // StreamClosed reports the end of what [StreamOpened] began, just before the request's outcome.

@@ -196,7 +196,7 @@ func (m *emitter) startedEvent() *lifecycle.RequestStarted {
 }
 
 func (m *emitter) stream() error {
-	m.streamOpened = lifecycle.StreamOpened{Stamp: m.now(), Request: m.fill()}
+	m.streamOpened = lifecycle.StreamOpened{Stamp: m.now(), Request: m.fill(), Upgraded: true}
 	err := m.emit(&m.streamOpened)
 	m.streamOpened = lifecycle.StreamOpened{}
 	return err

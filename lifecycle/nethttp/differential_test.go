@@ -45,7 +45,7 @@ func line(e lifecycle.Event) string {
 	case *lifecycle.RequestStarted:
 		text += request(e.Request) + phases(&e.Phases)
 	case *lifecycle.StreamOpened:
-		text += request(e.Request)
+		text += fmt.Sprintf("%s upgraded=%t", request(e.Request), e.Upgraded)
 	case *lifecycle.StreamClosed:
 		text += request(e.Request) + " reason=" + string(e.Reason)
 	case *lifecycle.ResponseCompleted:

@@ -68,12 +68,12 @@ func (c *conn) start(x *exchange, r *http.Request) {
 	c.collector.Record(&x.started)
 }
 
-func (c *conn) emitStreamOpened(x *exchange) {
+func (c *conn) emitStreamOpened(x *exchange, upgraded bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.stampLocked(lifecycle.MonotonicNS())
 	x.streamOpened = s.TimestampNS
-	c.collector.Record(&lifecycle.StreamOpened{Stamp: s, Request: &x.head})
+	c.collector.Record(&lifecycle.StreamOpened{Stamp: s, Request: &x.head, Upgraded: upgraded})
 }
 
 // eventSet is the storage of the events that end a request: they are lent to the collectors, one at a time.

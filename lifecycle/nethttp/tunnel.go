@@ -42,7 +42,7 @@ func (x *exchange) takeOver(nc net.Conn, rw *bufio.ReadWriter) (net.Conn, *bufio
 	x.tunnel = t
 	x.conn.current = nil
 	if x.streamOpened == 0 {
-		x.conn.emitStreamOpened(x)
+		x.conn.emitStreamOpened(x, true)
 	}
 	return t, bufio.NewReadWriter(readerWith(leftover, t), bufio.NewWriter(t)), nil
 }

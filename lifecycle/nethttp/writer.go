@@ -81,7 +81,7 @@ func (w writer) FlushError() error {
 	x := w.x
 	x.decided(http.StatusOK)
 	if x.streamOpened == 0 && x.mayGoOn() {
-		x.conn.emitStreamOpened(x)
+		x.conn.emitStreamOpened(x, false)
 	}
 	x.flushed = true
 	return http.NewResponseController(x.inner).Flush()
