@@ -57,6 +57,10 @@ func (r *requestContext) Value(key any) any {
 		return r
 	}
 	r.mu.Lock()
+	if _, ok := key.(lifecycle.StampKey); ok {
+		defer r.mu.Unlock()
+		return r.started()
+	}
 	if r.inner == nil && (r.c == nil || r.gone.Load()) {
 		r.startInner()
 	}
@@ -70,6 +74,14 @@ func (r *requestContext) Value(key any) any {
 	ctx := r.withProvided()
 	r.mu.Unlock()
 	return ctx.Value(key)
+}
+
+// started returns the Stamp of the RequestStarted. The caller holds mu.
+func (r *requestContext) started() lifecycle.Stamp {
+	if r.c == nil {
+		return r.stamp
+	}
+	return lifecycle.Stamp{ConnectionID: r.c.id, WorkerID: r.c.worker.id, TimestampNS: r.x.events.started.TimestampNS}
 }
 
 // withProvided returns the parent with what the collector adds. The caller holds mu.
@@ -143,9 +155,7 @@ func (r *requestContext) Enter(h *instrument.Hooks) *instrument.Hooks {
 func (r *requestContext) finish() {
 	r.mu.Lock()
 	cancel := r.cancel
-	if r.provider != nil {
-		r.stamp, r.trace = r.x.events.started.Stamp, r.x.request.Trace
-	}
+	r.stamp, r.trace = r.started(), r.x.request.Trace
 	r.c, r.x = nil, nil
 	r.mu.Unlock()
 	if cancel != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -288,6 +289,43 @@ func TestContextProviderIsAskedLate(t *testing.T) {
 			t.Errorf("the context says %v", ctx.Err())
 		}
 	})
+}
+
+// The stamp of its RequestStarted is in the context of a request, without a provider, and stays there.
+func TestStampInTheContext(t *testing.T) {
+	onEngines(t, func(t *testing.T, e httpcore.Engine) {
+		var stamps []lifecycle.Stamp
+		contexts := make(chan context.Context, 1)
+		note := func(ctx context.Context) {
+			stamp, ok := lifecycle.StampFromContext(ctx)
+			if !ok {
+				t.Error("there is no stamp in the context")
+			}
+			stamps = append(stamps, stamp)
+		}
+		s := start(t, &httpcore.Server{Engine: e, Workers: 2, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			child, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			note(child)
+			contexts <- r.Context()
+		})})
+		c := s.dial()
+		for range 2 {
+			c.send(get("/")).recv("GET")
+			note(<-contexts)
+		}
+		_ = c.Close()
+		var want []lifecycle.Stamp
+		for _, e := range lifecycletest.Of[*lifecycle.RequestStarted](s.closed()) {
+			want = append(want, e.Stamp, e.Stamp)
+		}
+		if !slices.Equal(stamps, want) {
+			t.Errorf("the contexts have the stamps %+v, want %+v", stamps, want)
+		}
+	})
+	if _, ok := lifecycle.StampFromContext(t.Context()); ok {
+		t.Error("a context without a request has a stamp")
+	}
 }
 
 // What the outcome of a request needs is not disturbed by goroutines that ask for values all the while.

@@ -31,6 +31,8 @@ func (r *requestContext) Value(key any) any {
 		return r.Context.Value(key)
 	case contextKey{}:
 		return r
+	case lifecycle.StampKey{}:
+		return r.started()
 	}
 	if r.provider == nil {
 		return r.Context.Value(key)
@@ -40,6 +42,16 @@ func (r *requestContext) Value(key any) any {
 		return v
 	}
 	return r.withProvided().Value(key)
+}
+
+// started returns the Stamp of the RequestStarted.
+func (r *requestContext) started() lifecycle.Stamp {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.x == nil {
+		return r.stamp
+	}
+	return r.x.started.Stamp
 }
 
 func (r *requestContext) withProvided() context.Context {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 
@@ -97,6 +98,38 @@ func TestContextProviderIsAskedLate(t *testing.T) {
 }
 
 // Contexts that are made of the request's end with it, and need no goroutine for that.
+// The stamp of its RequestStarted is in the context of a request, without a provider, and stays there.
+func TestStampInTheContext(t *testing.T) {
+	var stamps []lifecycle.Stamp
+	contexts := make(chan context.Context, 1)
+	note := func(ctx context.Context) {
+		stamp, ok := lifecycle.StampFromContext(ctx)
+		if !ok {
+			t.Error("there is no stamp in the context")
+		}
+		stamps = append(stamps, stamp)
+	}
+	s := start(t, &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		note(r.Context())
+		contexts <- r.Context()
+	})})
+	c := dial(t, s.addr)
+	for range 2 {
+		c.send(get("/")).recv("GET")
+		ctx := <-contexts
+		<-ctx.Done()
+		note(ctx)
+	}
+	_ = c.Close()
+	var want []lifecycle.Stamp
+	for _, e := range lifecycletest.Of[*lifecycle.RequestStarted](s.wait(lifecycletest.AtLeast[*lifecycle.ConnectionCompleted](1))) {
+		want = append(want, e.Stamp, e.Stamp)
+	}
+	if !slices.Equal(stamps, want) {
+		t.Errorf("the contexts have the stamps %+v, want %+v", stamps, want)
+	}
+}
+
 func TestDerivedContextsEndWithTheClient(t *testing.T) {
 	entered := make(chan struct{})
 	s := start(t, &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
