@@ -53,6 +53,11 @@ var rules = []rule{
 		never: []string{module + "/httpcore"},
 	},
 
+	{
+		packages: "otelmetrics", may: []string{"lifecycle"},
+		never: []string{module + "/httpcore", module + "/otelcollector", "google.golang.org/..."},
+	},
+
 	{packages: "traceview/...", may: []string{"lifecycle"}},
 	{packages: "traceview", may: []string{"lifecycle"}},
 
@@ -60,8 +65,8 @@ var rules = []rule{
 
 	{packages: "limit", may: []string{"internal/forwarded"}, only: []string{"golang.org/x/time/rate"}},
 
-	{packages: "cmd/wirespan", may: []string{"lifecycle/...", "lifecycle", "httpcore", "limit", "otelcollector", "traceview", "internal/forwarded"}},
-	{packages: "examples/...", may: []string{"lifecycle/...", "lifecycle", "httpcore", "limit", "otelcollector", "traceview"}},
+	{packages: "cmd/wirespan", may: []string{"lifecycle/...", "lifecycle", "httpcore", "limit", "otelcollector", "otelmetrics", "traceview", "internal/forwarded"}},
+	{packages: "examples/...", may: []string{"lifecycle/...", "lifecycle", "httpcore", "limit", "otelcollector", "otelmetrics", "traceview"}},
 
 	{packages: "internal/..."}, // tests of the repository as a whole
 }
@@ -185,6 +190,8 @@ func TestRulesFindWhatTheyForbid(t *testing.T) {
 		{"httpcore/internal/poll", listed{Imports: []string{module + "/httpcore/internal/http1"}}, 1},
 		{"otelcollector", listed{Imports: []string{"go.opentelemetry.io/otel", module + "/otelcollector/internal/otlp"}}, 0},
 		{"otelcollector", listed{Imports: []string{module + "/httpcore/internal/http1"}}, 1},
+		{"otelmetrics", listed{Imports: []string{"go.opentelemetry.io/otel/sdk/metric", module + "/lifecycle"}}, 0},
+		{"otelmetrics", listed{Imports: []string{module + "/otelcollector"}}, 1},
 		{"lifecycle/accesslog", listed{Imports: []string{module + "/lifecycle/statsd"}}, 1},
 		{"examples/hello", listed{Imports: []string{module + "/httpcore", module + "/lifecycle/accesslog"}}, 0},
 	} {
