@@ -46,6 +46,10 @@
 // Any [trace.TracerProvider] will do. It takes what its spans cost, several microseconds and allocations for each request,
 // and of lost spans it knows what its processors count: [Stats] stays zero.
 //
+// # Logs
+//
+// [NewLogHandler] puts the ids of the request and its span into the records of the application's logger.
+//
 // # Inside
 //
 //	settings         what may change meanwhile                                    settings.go, ignore.go, capture.go
