@@ -20,7 +20,7 @@ func resourceOf(ctx context.Context, cfg *Config) (*resource.Resource, error) {
 	r := cfg.Resource
 	if r == nil {
 		var err error
-		if r, err = resourceFromEnv(ctx); err != nil {
+		if r, err = NewResource(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -34,7 +34,10 @@ func resourceOf(ctx context.Context, cfg *Config) (*resource.Resource, error) {
 	return r, nil
 }
 
-func resourceFromEnv(ctx context.Context) (*resource.Resource, error) {
+// NewResource returns the resource that a Config without one gets, for an application whose metrics and logs are to carry the
+// same: the attributes of OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME, telemetry.sdk.*, and a service.instance.id that is
+// another one each time. An error says that OTEL_RESOURCE_ATTRIBUTES makes no sense.
+func NewResource(ctx context.Context) (*resource.Resource, error) {
 	r, err := resource.New(ctx,
 		resource.WithAttributes(serviceName.String(defaultServiceName), serviceInstanceID.String(uuid.NewString())),
 		resource.WithTelemetrySDK(),

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// adminServer answers probes and profiles, and changes settings, on a port of its own, by net/http: it must answer also when the
+// adminServer answers probes, metrics and profiles, and changes settings, on a port of its own, by net/http: it must answer also when the
 // server that it tells about does not.
-func adminServer(r *readiness, settings http.Handler, loopback bool, errorLog *log.Logger) *http.Server {
+func adminServer(r *readiness, settings, metrics http.Handler, loopback bool, errorLog *log.Logger) *http.Server {
 	return &http.Server{
-		Handler:           adminHandler(r, settings, loopback),
+		Handler:           adminHandler(r, settings, metrics, loopback),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      3 * time.Minute, // a profile collects for as long as it is asked to
@@ -25,14 +25,15 @@ func adminServer(r *readiness, settings http.Handler, loopback bool, errorLog *l
 	}
 }
 
-// adminHandler answers probes, and where only this machine can reach it all the rest.
-func adminHandler(r *readiness, settings http.Handler, loopback bool) http.Handler {
+// adminHandler answers probes and metrics, and where only this machine can reach it all the rest.
+func adminHandler(r *readiness, settings, metrics http.Handler, loopback bool) http.Handler {
 	mux := http.NewServeMux()
 	live := probe("process", func() string { return "" }, nil)
 	mux.HandleFunc("GET /livez", live)
 	mux.HandleFunc("GET /healthz", live)
 	mux.HandleFunc("GET /readyz", probe("accepting", r.why, r.more))
 	if loopback {
+		metrics = localOnly(metrics.ServeHTTP)
 		settings = localOnly(settings.ServeHTTP)
 		mux.Handle("GET /settings", settings)
 		mux.Handle("PATCH /settings", settings)
@@ -42,6 +43,7 @@ func adminHandler(r *readiness, settings http.Handler, loopback bool) http.Handl
 		mux.Handle("/debug/pprof/symbol", localOnly(pprof.Symbol))
 		mux.Handle("/debug/pprof/trace", localOnly(pprof.Trace))
 	}
+	mux.Handle("GET "+metricsPath, metrics)
 	return mux
 }
 

@@ -58,7 +58,7 @@ func TestProfilesAndSettingsOnlyOnLoopback(t *testing.T) {
 	}
 	for _, path := range []string{"/debug/pprof/", "/settings"} {
 		w := httptest.NewRecorder()
-		adminHandler(&readiness{}, &control{}, false).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1"+path, nil))
+		adminHandler(&readiness{}, &control{}, http.NotFoundHandler(), false).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1"+path, nil))
 		if w.Code != http.StatusNotFound {
 			t.Errorf("%s answers %d where others can reach it", path, w.Code)
 		}
@@ -67,7 +67,7 @@ func TestProfilesAndSettingsOnlyOnLoopback(t *testing.T) {
 
 // A page whose name was made to point here must not read profiles.
 func TestProfilesUnderAnotherName(t *testing.T) {
-	h := adminHandler(&readiness{}, &control{}, true)
+	h := adminHandler(&readiness{}, &control{}, http.NotFoundHandler(), true)
 	for host, want := range map[string]int{
 		"localhost:4380": 200, "127.0.0.1": 200, "[::1]:4380": 200, "localhost": 200,
 		"rebound.example:4380": 403, "192.0.2.1": 403, "localhost.example": 403,
@@ -86,7 +86,7 @@ func TestReadyzBeforeTheStart(t *testing.T) {
 	var r readiness
 	r.notReady("starting")
 	w := httptest.NewRecorder()
-	adminHandler(&r, &control{}, false).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	adminHandler(&r, &control{}, http.NotFoundHandler(), false).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	if w.Code != http.StatusServiceUnavailable || strings.TrimSpace(w.Body.String()) != "starting" {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}

@@ -16,13 +16,15 @@ type banner struct {
 	hint    string // what to try first; may be empty
 	admin   net.Addr
 	traces  destination
+	metrics metricDestination
 }
 
 // write tells it in a few lines, or in one record where records are wanted.
 func (b *banner) write(w io.Writer, log *slog.Logger, asRecord bool) {
 	if asRecord {
 		log.Info("serving", "version", versionOf().String(), "command", b.command, "what", b.what,
-			"url", b.url, "admin", b.adminURL(), "traces", b.traces.String())
+			"url", b.url, "admin", b.adminURL(), "traces", b.traces.String(),
+			"metrics", b.metrics.describe(b.adminURL()))
 		return
 	}
 	var text strings.Builder
@@ -33,6 +35,7 @@ func (b *banner) write(w io.Writer, log *slog.Logger, asRecord bool) {
 	}
 	fmt.Fprintf(&text, "  admin    %s\n", b.adminURL())
 	fmt.Fprintf(&text, "  traces   %s\n", b.traces)
+	fmt.Fprintf(&text, "  metrics  %s\n", b.metrics.describe(b.adminURL()))
 	io.WriteString(w, text.String())
 }
 

@@ -35,7 +35,7 @@ func (a *app) checkCommand() *cobra.Command {
 
 // check sends a span the way that a server would and writes what came of it to w.
 func check(ctx context.Context, w io.Writer, env environment, o checkOptions) error {
-	target, err := otlpFromEnvironment(env)
+	target, err := otlpFromEnvironment(env, signalTraces)
 	if err != nil {
 		return err
 	}

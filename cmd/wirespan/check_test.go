@@ -334,7 +334,7 @@ func TestCheckTimeout(t *testing.T) {
 }
 
 func TestDiagnoseUnreachable(t *testing.T) {
-	target, err := otlpFromEnvironment(variables(http1("http://192.0.2.1:4318")))
+	target, err := otlpFromEnvironment(variables(http1("http://192.0.2.1:4318")), signalTraces)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,7 @@ func diagnoseStatus(t *otlpTarget, u upload) (diagnosis, bool) {
 		return t.denied(answered), true
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		change := fmt.Sprintf("correct the path in %s: a collector takes traces at /v1/traces", t.endpointVariable)
-		if t.endpointVariable == endpointVariables[1] {
+		if t.endpointVariable == endpointVariable {
 			change += ", which is added to this variable, so leave it out there"
 		} else {
 			change += ", and nothing is added to this variable"

@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"go.opentelemetry.io/otel"
 )
 
 // cutGrace is how long a handler whose context has ended may take to notice.
@@ -22,13 +24,16 @@ func (s *server) drain(reason string) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.flushTimeout)
 	defer cancel()
 	if err := s.telemetry.shutdown(ctx); err != nil {
-		s.log.Warn("not all traces were sent", "error", err)
+		s.log.Warn("not all telemetry was sent", "error", err)
 	}
 	if s.admin != nil {
 		_ = s.admin.Close()
 	}
 	accounts := append(s.telemetry.stats(), s.limiter.stats()...)
 	s.log.Info("stopped", append(accounts, "after", time.Since(begin).Round(time.Millisecond))...)
+	if err := s.logs.shutdown(ctx); err != nil {
+		otel.Handle(err)
+	}
 }
 
 // finishRequests returns when no request is left.

@@ -12,16 +12,33 @@ const (
 	protocolGRPC = "grpc"
 )
 
-// The variables that say where traces are sent; those for traces alone go first.
+// endpointVariable is the endpoint of all signals.
+const endpointVariable = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+// otlpSignal is one of the things that OTLP carries.
+type otlpSignal struct {
+	name string // in variables
+	path string // that is added to the endpoint of all signals
+}
+
 var (
-	endpointVariables = []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"}
-	protocolVariables = []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}
+	signalTraces  = otlpSignal{"TRACES", "v1/traces"}
+	signalMetrics = otlpSignal{"METRICS", "v1/metrics"}
+	signalLogs    = otlpSignal{"LOGS", "v1/logs"}
 )
 
-// otlpTarget is where OTLP sends traces by the environment, which the exporters read for themselves: this is
+// endpointVariable is that of this signal alone, which goes first.
+func (s otlpSignal) endpointVariable() string { return "OTEL_EXPORTER_OTLP_" + s.name + "_ENDPOINT" }
+
+// protocolVariables are in the order in which they count.
+func (s otlpSignal) protocolVariables() []string {
+	return []string{"OTEL_EXPORTER_OTLP_" + s.name + "_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}
+}
+
+// otlpTarget is where OTLP sends a signal by the environment, which the exporters read for themselves: this is
 // for telling it, and for refusing what they would silently pass over.
 type otlpTarget struct {
-	endpoint         *url.URL // with the path for traces, where there is one
+	endpoint         *url.URL // with the path for the signal, where there is one
 	endpointVariable string   // empty: the default endpoint
 	protocol         string
 	protocolVariable string // empty: the default protocol
@@ -34,17 +51,17 @@ func (t *otlpTarget) configured() bool { return t.endpointVariable != "" }
 func (t *otlpTarget) String() string { return t.endpoint.Redacted() }
 
 // otlpFromEnvironment reads the endpoint and the protocol (OpenTelemetry specification, OTLP exporter configuration).
-func otlpFromEnvironment(env environment) (otlpTarget, error) {
+func otlpFromEnvironment(env environment, of otlpSignal) (otlpTarget, error) {
 	t := otlpTarget{protocol: protocolHTTP}
-	if name, text := env.first(protocolVariables...); text != "" {
+	if name, text := env.first(of.protocolVariables()...); text != "" {
 		if text != protocolHTTP && text != protocolGRPC {
 			return t, usagef("%s %q is not allowed: use %s or %s", name, text, protocolHTTP, protocolGRPC)
 		}
 		t.protocol, t.protocolVariable = text, name
 	}
-	name, text := env.first(endpointVariables...)
+	name, text := env.first(of.endpointVariable(), endpointVariable)
 	if text == "" {
-		t.endpoint = &url.URL{Scheme: "http", Host: "localhost:4318", Path: "/v1/traces"}
+		t.endpoint = &url.URL{Scheme: "http", Host: "localhost:4318", Path: "/" + of.path}
 		if t.protocol == protocolGRPC {
 			t.endpoint = &url.URL{Scheme: "https", Host: "localhost:4317"}
 		}
@@ -57,12 +74,12 @@ func otlpFromEnvironment(env environment) (otlpTarget, error) {
 	}
 	switch {
 	case t.protocol == protocolGRPC:
-	case name == endpointVariables[0]:
+	case name == of.endpointVariable():
 		if u.Path == "" {
 			u.Path = "/" // as it is: the specification adds nothing to this variable
 		}
 	default:
-		u.Path = path.Join("/", u.Path, "v1/traces")
+		u.Path = path.Join("/", u.Path, of.path)
 	}
 	t.endpoint, t.endpointVariable = u, name
 	return t, nil

@@ -129,7 +129,7 @@ func (e *upstreamErrors) handle(w http.ResponseWriter, r *http.Request, err erro
 	case "response_ended", "connection_reset", "_OTHER":
 		text = "The application behind this server did not answer properly."
 	}
-	e.log.Warn("the application did not answer", "upstream", e.upstream.String(), "method", r.Method, "path", r.URL.Path,
+	e.log.WarnContext(r.Context(), "the application did not answer", "upstream", e.upstream.String(), "method", r.Method, "path", r.URL.Path,
 		"status", status, "error", callError(err))
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)

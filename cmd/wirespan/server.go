@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel"
+
 	"github.com/wirespan/wirespan/httpcore"
 	"github.com/wirespan/wirespan/lifecycle"
 )
@@ -42,6 +44,7 @@ type site struct {
 type server struct {
 	options     *serverOptions
 	log         *slog.Logger
+	logs        *logExport
 	telemetry   *telemetry
 	site        *site
 	http        *httpcore.Server
@@ -61,14 +64,23 @@ func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*s
 	if err := o.check(); err != nil {
 		return err
 	}
-	target, err := o.traces.resolve(a.env, a.isTerminal(a.stdout))
+	to, err := a.destinations(o)
 	if err != nil {
 		return err
 	}
+	local := o.logger(a.stderr)
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { // not by OTLP: that may be what has failed
+		local.Warn("telemetry was not sent", "error", redactText(err.Error()))
+	}))
+	logs, err := newLogExport(context.Background(), to.logs, to.resource)
+	if err != nil {
+		return err
+	}
+	defer logs.abandon()
 	signals, hangups, stop := a.signals()
 	defer stop()
 	s := &server{
-		options: o, log: o.logger(a.stderr),
+		options: o, log: logs.logger(local.Handler(), o.logLevel), logs: logs,
 		draining: make(chan struct{}), failed: make(chan error, 1), serving: make(chan struct{}),
 	}
 	s.control.log = s.log
@@ -79,12 +91,12 @@ func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*s
 		return err
 	}
 	addr := listeners.site[0].Addr()
-	if err := a.prepare(s, target, addr, build); err != nil {
+	if err := a.prepare(s, to, addr, build); err != nil {
 		listeners.close()
 		return err
 	}
 	b := banner{
-		command: command, what: s.site.what, hint: s.site.hint, traces: target,
+		command: command, what: s.site.what, hint: s.site.hint, traces: to.traces, metrics: to.metrics,
 		url: baseURL(o.scheme(), addr),
 	}
 	if listeners.admin != nil {
@@ -142,7 +154,7 @@ func (s *server) listen() (listeners, error) {
 		l.close()
 		return listeners{}, startError("listen on "+o.admin+" for the admin port ("+nameOf(o.flags, "admin")+", or off)", err)
 	}
-	s.admin = adminServer(&s.readiness, &s.control, isLoopback(admin.Addr()), slog.NewLogLogger(s.log.Handler(), slog.LevelWarn))
+	s.admin = adminServer(&s.readiness, &s.control, http.HandlerFunc(s.tellMetrics), isLoopback(admin.Addr()), slog.NewLogLogger(s.log.Handler(), slog.LevelWarn))
 	l.admin = admin
 	return l, nil
 }
@@ -172,12 +184,12 @@ func checkCertificate(o *serverOptions) error {
 }
 
 // prepare starts the telemetry and builds the site.
-func (a *app) prepare(s *server, d destination, addr net.Addr, build func(*stage) (*site, error)) error {
+func (a *app) prepare(s *server, to *destinations, addr net.Addr, build func(*stage) (*site, error)) error {
 	settings, err := s.control.start(s.options)
 	if err != nil {
 		return err
 	}
-	t, err := a.startTelemetry(context.Background(), d, s.options, settings, s.log)
+	t, err := a.startTelemetry(context.Background(), to, s.options, settings, s.http.Backlog, s.log)
 	if err != nil {
 		return err
 	}
@@ -204,6 +216,15 @@ func (a *app) prepare(s *server, d destination, addr net.Addr, build func(*stage
 		s.http.MaxBodyBytes = -1
 	}
 	return nil
+}
+
+// tellMetrics answers the metrics, if there are any.
+func (s *server) tellMetrics(w http.ResponseWriter, r *http.Request) {
+	if m := s.telemetry.meter; m != nil && m.page != nil {
+		m.page.ServeHTTP(w, r)
+		return
+	}
+	http.Error(w, "There are no metrics: they are switched off.", http.StatusNotFound)
 }
 
 func (s *server) start(l listeners) {

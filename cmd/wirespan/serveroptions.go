@@ -24,6 +24,8 @@ type serverOptions struct {
 	logLevel        slog.Level
 	logFormat       string
 	traces          outlets
+	metrics         metricOutlets
+	logs            logOutlets
 	spool           spoolOptions
 	limits          limitOptions
 	instrument      string
@@ -52,6 +54,8 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	setting(fs, &o.tlsCert, "tls-cert", "", "file", "certificate chain in PEM; with --tls-key, serve HTTPS", parseText)
 	setting(fs, &o.tlsKey, "tls-key", "", "file", "private key in PEM", parseText)
 	setting(fs, &o.traces, "traces", "auto", "list", "auto, otlp, console, none, or otlp,console", parseTraces)
+	setting(fs, &o.metrics, "metrics", "auto", "list", "auto, otlp, prometheus, none, or otlp,prometheus", parseMetrics)
+	setting(fs, &o.logs, "logs", "auto", "name", "where the log goes beside standard error: auto, otlp or none", parseLogs)
 	o.spool.register(fs)
 	o.limits.register(fs)
 	setting(fs, &o.trustedProxies, "trusted-proxies", "", "list", "networks whose Forwarded, X-Forwarded-* and X-Request-ID are believed", parsePrefixes)
@@ -66,7 +70,7 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	setting(fs, &o.logLevel, "log-level", "info", "level", "debug, info, warn or error", parseLevel)
 	setting(fs, &o.logFormat, "log-format", "text", "format", "text or json", oneOf("text", "json"))
 	setting(fs, &o.drainTimeout, "drain-timeout", "30s", "duration", "how long a shutdown waits for the requests under way", parseTimeout)
-	setting(fs, &o.flushTimeout, "flush-timeout", "5s", "duration", "how long it waits after that for the last traces to be sent", parseTimeout)
+	setting(fs, &o.flushTimeout, "flush-timeout", "5s", "duration", "how long it waits after that for the last traces, metrics and logs to be sent", parseTimeout)
 }
 
 // check compares what belongs together.

@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	noopmetric "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -35,6 +36,7 @@ type telemetry struct {
 
 	spans   *otelcollector.Collector // nil when no span is made
 	sdk     *sdktrace.TracerProvider
+	meter   *meter   // nil when nothing is counted
 	console *console // nil without --traces console
 
 	hooks   *instrument.Hooks // nil without --instrument
@@ -44,33 +46,44 @@ type telemetry struct {
 }
 
 // startTelemetry puts the collectors together: that which starts the span first, so that the others know its id.
-func (a *app) startTelemetry(ctx context.Context, d destination, o *serverOptions, settings otelcollector.Settings, log *slog.Logger) (*telemetry, error) {
+func (a *app) startTelemetry(
+	ctx context.Context, to *destinations, o *serverOptions, settings otelcollector.Settings, backlog func() int, log *slog.Logger,
+) (*telemetry, error) {
 	t := &telemetry{
 		provider: noop.NewTracerProvider(), propagator: propagation.NewCompositeTextMapPropagator(),
 		redactQuery: func(query string) string { return query }, // there is nobody to tell it to
 	}
 	t.startHooks(o.instrument, a.stdout, log)
 	logging := lifecycle.NewLogging(log, lifecycle.LoggingOptions{HealthCheckPath: o.healthCheckPath})
-	parts := []lifecycle.Collector{nil, logging, nil}
-	if d.made {
-		if err := t.startSpans(ctx, d, o, settings, log); err != nil {
+	parts := []lifecycle.Collector{nil, nil, logging, nil}
+	if to.metrics.made() {
+		var err error
+		if t.meter, err = newMeter(ctx, &to.metrics, to.resource, backlog, log); err != nil {
+			return nil, err
+		}
+		parts[1] = t.meter.collector
+	}
+	if to.traces.made {
+		if err := t.startSpans(ctx, to, o, settings, log); err != nil {
+			t.abandon()
 			return nil, err
 		}
 		parts[0] = t.spans
 	}
-	if d.console {
+	if to.traces.console {
 		t.console = newConsole(a.stdout, a.coloured(a.stdout))
-		parts[2] = t.console
+		parts[3] = t.console
 	}
 	t.collector = lifecycle.Tee(parts...)
 	return t, nil
 }
 
-func (t *telemetry) startSpans(ctx context.Context, d destination, o *serverOptions, settings otelcollector.Settings, log *slog.Logger) error {
+func (t *telemetry) startSpans(ctx context.Context, to *destinations, o *serverOptions, settings otelcollector.Settings, log *slog.Logger) error {
 	failed := func(err error) { log.Warn("traces were not sent", "error", err) }
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(failed))
 	spans, err := otelcollector.New(ctx, otelcollector.Config{
-		NoExport:       d.otlp == nil,
+		Resource:       to.resource,
+		MeterProvider:  t.meterProvider(),
+		NoExport:       to.traces.otlp == nil,
 		TrustedProxies: o.trustedProxies,
 		Settings:       settings,
 		Hooks:          t.hooks,
@@ -86,7 +99,8 @@ func (t *telemetry) startSpans(ctx context.Context, d destination, o *serverOpti
 	if err != nil {
 		return usagef("the OTEL_ variables do not make sense: %v", err)
 	}
-	t.spans, t.exports, t.hasSpool = spans, d.otlp != nil, d.otlp != nil && o.spool.dir != ""
+	t.spans, t.exports = spans, to.traces.otlp != nil
+	t.hasSpool = t.exports && o.spool.dir != ""
 	t.propagator, t.redactQuery = spans.Propagator(), spans.RedactQuery
 	t.sdk = sdktrace.NewTracerProvider(
 		sdktrace.WithSpanProcessor(spans.SpanProcessor()),
@@ -95,6 +109,14 @@ func (t *telemetry) startSpans(ctx context.Context, d destination, o *serverOpti
 	)
 	t.provider = t.sdk
 	return nil
+}
+
+// meterProvider takes what the export of traces has to tell.
+func (t *telemetry) meterProvider() metric.MeterProvider {
+	if t.meter == nil {
+		return noopmetric.NewMeterProvider()
+	}
+	return t.meter.provider
 }
 
 // isWithinRequest reports whether there is a span above: that of a request which is traced, or one below it.
@@ -117,8 +139,21 @@ func (w withinRequests) ShouldSample(p sdktrace.SamplingParameters) sdktrace.Sam
 // tracer returns the tracer for the command's own spans.
 func (t *telemetry) tracer() trace.Tracer { return t.provider.Tracer(tracerName) }
 
-// shutdown sends what is still to be sent, until ctx ends.
+// abandon ends what was started, without waiting.
+func (t *telemetry) abandon() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = t.shutdown(ctx) // there was nothing to send
+}
+
+// shutdown sends what is still to be sent, until ctx ends: traces and metrics at once, since each may take all of the time.
 func (t *telemetry) shutdown(ctx context.Context) error {
+	last := make(chan error, 1)
+	go func() { last <- t.meter.shutdown(ctx) }()
+	return errors.Join(t.shutdownSpans(ctx), <-last)
+}
+
+func (t *telemetry) shutdownSpans(ctx context.Context) error {
 	var errs []error
 	if t.sdk != nil {
 		errs = append(errs, t.sdk.Shutdown(ctx))

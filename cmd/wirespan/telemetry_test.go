@@ -12,17 +12,23 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+	collogspb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	colmetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
+	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 )
 
-// backend receives spans over OTLP.
+// backend receives spans, metrics and log records over OTLP.
 type backend struct {
 	url string
 
-	mu    sync.Mutex
-	spans []*span
+	mu      sync.Mutex
+	spans   []*span
+	metrics []*metricspb.ResourceMetrics
+	logs    []*logspb.ResourceLogs
 }
 
 // span is a span with what its resource and attributes say.
@@ -54,17 +60,38 @@ func newBackend(t *testing.T) *backend {
 	b := &backend{}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		var batch coltracepb.ExportTraceServiceRequest
-		if err := proto.Unmarshal(body, &batch); err != nil {
-			t.Error(err)
+		if err := b.take(r.URL.Path, body); err != nil {
+			t.Errorf("%s: %v", r.URL.Path, err)
 		}
-		b.add(&batch)
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}))
 	t.Cleanup(s.Close)
 	b.url = s.URL
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", s.URL)
 	return b
+}
+
+func (b *backend) take(path string, body []byte) error {
+	switch path {
+	case "/v1/metrics":
+		var batch colmetricspb.ExportMetricsServiceRequest
+		err := proto.Unmarshal(body, &batch)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.metrics = append(b.metrics, batch.GetResourceMetrics()...)
+		return err
+	case "/v1/logs":
+		var batch collogspb.ExportLogsServiceRequest
+		err := proto.Unmarshal(body, &batch)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.logs = append(b.logs, batch.GetResourceLogs()...)
+		return err
+	}
+	var batch coltracepb.ExportTraceServiceRequest
+	err := proto.Unmarshal(body, &batch)
+	b.add(&batch)
+	return err
 }
 
 func (b *backend) add(batch *coltracepb.ExportTraceServiceRequest) {

@@ -48,7 +48,7 @@ func (o outlets) resolve(env environment, terminal bool) (destination, error) {
 	if strings.EqualFold(env.get("OTEL_SDK_DISABLED"), "true") {
 		return destination{console: o.console, why: "OTEL_SDK_DISABLED is true"}, nil
 	}
-	target, err := otlpFromEnvironment(env)
+	target, err := otlpFromEnvironment(env, signalTraces)
 	if err != nil {
 		return destination{}, err
 	}
