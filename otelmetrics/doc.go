@@ -39,7 +39,8 @@
 // None has a value that a client can choose freely. An http.request.method that is not known is _OTHER; http.route is the
 // pattern of the server's own router; error.type is the code of [lifecycle.RequestFailed], client_disconnect, or the status of
 // a response from 500 on, as on the span; url.scheme is that of the connection. There is no server.address, which a client
-// chooses by its Host, and no address of a client. Where an application has more routes than it should, what
+// chooses by its Host, and no address of a client. What a handler does to its span, such as giving it another route or the
+// status Ok, is not known here. Where an application has more routes than it should, what
 // is beyond [Config.MaxSeries] is counted together, with otel.metric.overflow.
 //
 // # Limits
