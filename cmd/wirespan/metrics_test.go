@@ -221,12 +221,7 @@ func (b *backend) metric(t *testing.T, name string) (found *metricspb.Metric, se
 				if m.GetName() != name {
 					continue
 				}
-				found = m
-				for _, a := range rm.GetResource().GetAttributes() {
-					if a.GetKey() == "service.name" {
-						service = a.GetValue().GetStringValue()
-					}
-				}
+				found, service = m, textOf(rm.GetResource().GetAttributes(), "service.name")
 			}
 		}
 	}

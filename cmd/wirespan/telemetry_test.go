@@ -15,6 +15,7 @@ import (
 	collogspb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	colmetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -35,6 +36,7 @@ type backend struct {
 type span struct {
 	*tracepb.Span
 	service    string
+	instance   string
 	attributes map[string]any
 }
 
@@ -76,16 +78,12 @@ func (b *backend) take(path string, body []byte) error {
 	case "/v1/metrics":
 		var batch colmetricspb.ExportMetricsServiceRequest
 		err := proto.Unmarshal(body, &batch)
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.metrics = append(b.metrics, batch.GetResourceMetrics()...)
+		b.addMetrics(&batch)
 		return err
 	case "/v1/logs":
 		var batch collogspb.ExportLogsServiceRequest
 		err := proto.Unmarshal(body, &batch)
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.logs = append(b.logs, batch.GetResourceLogs()...)
+		b.addLogs(&batch)
 		return err
 	}
 	var batch coltracepb.ExportTraceServiceRequest
@@ -94,16 +92,34 @@ func (b *backend) take(path string, body []byte) error {
 	return err
 }
 
+func (b *backend) addMetrics(batch *colmetricspb.ExportMetricsServiceRequest) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.metrics = append(b.metrics, batch.GetResourceMetrics()...)
+}
+
+func (b *backend) addLogs(batch *collogspb.ExportLogsServiceRequest) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.logs = append(b.logs, batch.GetResourceLogs()...)
+}
+
+// textOf returns the attribute with this key, which is a text.
+func textOf(attributes []*commonpb.KeyValue, key string) string {
+	for _, a := range attributes {
+		if a.GetKey() == key {
+			return a.GetValue().GetStringValue()
+		}
+	}
+	return ""
+}
+
 func (b *backend) add(batch *coltracepb.ExportTraceServiceRequest) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, rs := range batch.GetResourceSpans() {
-		service := ""
-		for _, a := range rs.GetResource().GetAttributes() {
-			if a.GetKey() == "service.name" {
-				service = a.GetValue().GetStringValue()
-			}
-		}
+		of := rs.GetResource().GetAttributes()
+		service, instance := textOf(of, "service.name"), textOf(of, "service.instance.id")
 		for _, ss := range rs.GetScopeSpans() {
 			for _, s := range ss.GetSpans() {
 				attributes := map[string]any{}
@@ -118,7 +134,7 @@ func (b *backend) add(batch *coltracepb.ExportTraceServiceRequest) {
 						attributes[a.GetKey()] = v.GetDoubleValue()
 					}
 				}
-				b.spans = append(b.spans, &span{s, service, attributes})
+				b.spans = append(b.spans, &span{s, service, instance, attributes})
 			}
 		}
 	}
