@@ -1,6 +1,7 @@
 package otelmetrics
 
 import (
+	"os"
 	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -14,6 +15,7 @@ import (
 type Collector struct {
 	methods  []string // see firstMethod
 	backlog  func() int
+	plain    bool // makes no exemplars
 	began    time.Time
 	families [kinds]family
 	shards   shards
@@ -30,6 +32,7 @@ func New(cfg Config) *Collector {
 	c := &Collector{
 		methods: append([]string{noMethod: "", otherMethod: "_OTHER"}, trimmed(cfg.KnownMethods)...),
 		backlog: cfg.Backlog,
+		plain:   os.Getenv(envExemplars) == "always_off",
 		began:   time.Now(),
 	}
 	for i := range c.families {

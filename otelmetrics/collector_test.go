@@ -196,6 +196,16 @@ func TestExemplarsAreTheLastSampledRequestOfTheirBucket(t *testing.T) {
 	}
 }
 
+func TestExemplarsCanBeSwitchedOff(t *testing.T) {
+	t.Setenv("OTEL_METRICS_EXEMPLAR_FILTER", "always_off")
+	c := otelmetrics.New(otelmetrics.Config{})
+	newHot(open(c, 0), "/").serve()
+	points := collect(t, c)["http.server.request.duration"].Data.(metricdata.Histogram[float64]).DataPoints
+	if len(points) != 1 || points[0].Count != 1 || points[0].Exemplars != nil {
+		t.Errorf("got %+v", points)
+	}
+}
+
 func TestKnownMethods(t *testing.T) {
 	t.Setenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", " BREW, GET,")
 	for name, cfg := range map[string]otelmetrics.Config{"environment": {}, "configuration": {KnownMethods: []string{"GET", "BREW"}}} {

@@ -27,6 +27,8 @@ const (
 
 	// envKnownMethods is the variable that the conventions demand where methods are told apart.
 	envKnownMethods = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
+	// envExemplars is the specification's: always_off makes none.
+	envExemplars = "OTEL_METRICS_EXEMPLAR_FILTER"
 )
 
 func (cfg Config) withDefaults() Config {

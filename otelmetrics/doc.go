@@ -32,7 +32,7 @@
 // left out where durations are to say how fast the server is.
 //
 // Each bucket of http.server.request.duration has an exemplar: the trace of the last sampled request in it. For that the
-// collector that starts the spans comes first in the [lifecycle.Tee].
+// collector that starts the spans comes first in the [lifecycle.Tee]. OTEL_METRICS_EXEMPLAR_FILTER=always_off makes none.
 //
 // # Attributes
 //
@@ -40,8 +40,8 @@
 // pattern of the server's own router; error.type is the code of [lifecycle.RequestFailed], client_disconnect, or the status of
 // a response from 500 on, as on the span; url.scheme is that of the connection. There is no server.address, which a client
 // chooses by its Host, and no address of a client. What a handler does to its span, such as giving it another route or the
-// status Ok, is not known here. Where an application has more routes than it should, what
-// is beyond [Config.MaxSeries] is counted together, with otel.metric.overflow.
+// status Ok, is not known here. Where an application has more routes than it should, what is beyond [Config.MaxSeries] is
+// counted together, with otel.metric.overflow.
 //
 // # Limits
 //

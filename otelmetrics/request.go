@@ -38,7 +38,7 @@ func (n *connection) requestEnded(at lifecycle.Stamp, o *lifecycle.Outcome, end 
 	defer s.mu.Unlock()
 	c := s.tables[requests].at(s.collector, requests, &k)
 	bucket := c.duration.add(requestScale, took)
-	if o.Trace.Sampled() && o.Trace.IsValid() {
+	if o.Trace.Sampled() && o.Trace.IsValid() && !s.collector.plain {
 		c.exemplify(bucket, exemplar{o.Trace.TraceID, o.Trace.SpanID, took, at.TimestampNS})
 	}
 	if o.Status != 0 {
