@@ -59,6 +59,7 @@ func (a *app) startTelemetry(
 	if to.metrics.made() {
 		var err error
 		if t.meter, err = newMeter(ctx, &to.metrics, to.resource, backlog, log); err != nil {
+			t.abandon()
 			return nil, err
 		}
 		parts[1] = t.meter.collector
@@ -150,10 +151,11 @@ func (t *telemetry) abandon() {
 func (t *telemetry) shutdown(ctx context.Context) error {
 	last := make(chan error, 1)
 	go func() { last <- t.meter.shutdown(ctx) }()
-	return errors.Join(t.shutdownSpans(ctx), <-last)
+	return errors.Join(t.shutdownTraces(ctx), <-last)
 }
 
-func (t *telemetry) shutdownSpans(ctx context.Context) error {
+// shutdownTraces is shutdown for traces, and for what goes to standard output.
+func (t *telemetry) shutdownTraces(ctx context.Context) error {
 	var errs []error
 	if t.sdk != nil {
 		errs = append(errs, t.sdk.Shutdown(ctx))
