@@ -34,6 +34,7 @@ func FuzzConn(f *testing.F) {
 	}
 	f.Add([]byte(post+"Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc"+get("/")), 2)
 	f.Add([]byte("POST /unread HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"+get("/")), 2)
+	f.Add([]byte("POST /unread HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno chunk"), 3)
 	f.Add([]byte("\r\n\r\n"+get("/")+"\r\n"), 1)
 
 	s, l, rec := everything(), newMemoryListener(), new(lifecycletest.Recorder)
@@ -64,8 +65,12 @@ func FuzzConn(f *testing.F) {
 }
 
 // volatile is what may differ between two answers to the same bytes: when, and whether the client was asked for a body
-// that was there already.
-var volatile = regexp.MustCompile(`Date: [^\r]*|HTTP/1\.1 100 Continue\r\n\r\n`)
+// that was there already. Where the handler leaves the body unread, it is also whether the connection is announced to end: what
+// is wrong with that body may come only after the answer.
+var (
+	volatile       = regexp.MustCompile(`Date: [^\r]*|HTTP/1\.1 100 Continue\r\n\r\n`)
+	volatileUnread = regexp.MustCompile(volatile.String() + `|Connection: close\r\n`)
+)
 
 // exchangeBytes sends bytes over a connection that takes so many at a time, and its end. It returns all that was answered, and
 // how the requests ended.
@@ -103,6 +108,9 @@ func exchangeBytes(t *testing.T, l *memoryListener, rec *lifecycletest.Recorder,
 			}
 			ends = append(ends, fmt.Sprintf("%s %q %q %d %s, %d bytes sent, %d received", e.Name(), o.Method, o.Target, o.Status, code, o.BytesSent, o.BytesReceived))
 		}
+	}
+	if bytes.Contains(sent, []byte("/unread")) {
+		return volatileUnread.ReplaceAll(answer, nil), ends
 	}
 	return volatile.ReplaceAll(answer, nil), ends
 }
