@@ -36,7 +36,7 @@ type varConnection struct {
 	connection
 
 	mu   sync.Mutex
-	open []*vars // of requests that have not ended; more than one only while requests are pipelined
+	open []*vars // of requests that have not ended; more than one only while requests are pipelined or side by side
 }
 
 // Context implements [lifecycle.ContextProvider]: it lets the handler set values.
@@ -55,22 +55,23 @@ func (c *varConnection) Context(parent context.Context, e *lifecycle.RequestStar
 func (c *varConnection) Record(e lifecycle.Event) {
 	var v *vars
 	if o := lifecycle.OutcomeOf(e); o != nil {
-		v = c.take(o.Index)
+		v = c.take(o.Request)
 	}
 	c.log.record(e, &c.peers, v)
 }
 
-// take returns what was set for a request, and forgets it. Requests end in their order, so what belongs to one before it came
-// too late and is forgotten as well.
-func (c *varConnection) take(request int) *vars {
+// take returns what was set for a request, and forgets it. Requests of HTTP/1.1 end in their order, so what belongs to one
+// before it came too late and is forgotten as well; those of HTTP/2 end in any.
+func (c *varConnection) take(request *lifecycle.Request) *vars {
+	inOrder := request.HTTPVersion != "2"
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var found *vars
 	c.open = slices.DeleteFunc(c.open, func(v *vars) bool {
-		if v.request == request {
+		if v.request == request.Index {
 			found = v
 		}
-		return v.request <= request
+		return v.request == request.Index || inOrder && v.request < request.Index
 	})
 	return found
 }

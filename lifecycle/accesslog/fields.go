@@ -1,10 +1,6 @@
 package accesslog
 
-import (
-	"strings"
-
-	"github.com/wirespan/wirespan/lifecycle"
-)
+import "github.com/wirespan/wirespan/lifecycle"
 
 // requestField is a header field of the request.
 func requestField(name string, d Dialect) value {
@@ -39,10 +35,8 @@ func first(f lifecycle.Fields, name string) (string, bool) {
 }
 
 func last(f lifecycle.Fields, name string) (v string, present bool) {
-	for n, next := range f.All() {
-		if strings.EqualFold(n, name) {
-			v, present = next, true
-		}
+	for next, at := f.Next(name, 0); at >= 0; next, at = f.Next(name, at) {
+		v, present = next, true
 	}
 	return v, present
 }

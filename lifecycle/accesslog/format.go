@@ -83,8 +83,7 @@ func MustCompile(format string, o FormatOptions) *Format {
 // String returns what the format was compiled from.
 func (f *Format) String() string { return f.text }
 
-// Append appends the line of r to dst, without a newline. It allocates nothing but room in dst, except that the dialects
-// Hypercorn and Gunicorn allocate for each header field that they look for.
+// Append appends the line of r to dst, without a newline. It allocates nothing but room in dst.
 func (f *Format) Append(dst []byte, r *Record) []byte {
 	for i := range f.pieces {
 		dst = f.pieces[i].append(dst, r)

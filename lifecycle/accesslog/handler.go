@@ -120,6 +120,15 @@ func levelName(l slog.Level) string {
 	return "DEBUG"
 }
 
+// recordWriter hands each record that a handler writes to a queue, to be written at once: its level is not known.
+type recordWriter struct{ queue *queue }
+
+// Write implements [io.Writer].
+func (w recordWriter) Write(record []byte) (int, error) {
+	w.queue.add(0, record, true)
+	return len(record), nil
+}
+
 // slogOutput is an Output that gives each line to a logger.
 type slogOutput struct{ logger *slog.Logger }
 

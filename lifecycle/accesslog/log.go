@@ -174,6 +174,9 @@ func (l *Log) wanted(r *Record) (yes bool) {
 // Stats says what has become of the lines so far. Any goroutine may call it.
 func (l *Log) Stats() Stats { return l.queue.stats() }
 
+// Err returns why the output does not take lines just now, and nil when it does. Any goroutine may call it.
+func (l *Log) Err() error { return l.queue.failure() }
+
 // Flush returns when the output has taken every line of the requests that had ended when it was called, or ctx ends.
 func (l *Log) Flush(ctx context.Context) error { return l.queue.flush(ctx) }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -33,6 +34,9 @@ type LoggerOptions struct {
 	ErrorLogger *slog.Logger
 	// Level is the least level that ErrorLog takes; nil is INFO.
 	Level slog.Leveler
+	// ErrorHandler makes what writes records to ErrorLog, such as a [slog.JSONHandler], where its lines are not to be those of
+	// the package: "[time] [pid] [LEVEL] message". It makes one Write of each record, and minds the level itself.
+	ErrorHandler func(io.Writer) slog.Handler
 	// Handlers take each record beside ErrorLog or ErrorLogger, at the levels that they want. Access lines do not come here.
 	Handlers []slog.Handler
 
@@ -98,7 +102,11 @@ func (l *Logger) openErrors(o *LoggerOptions) error {
 		}
 		// There is nobody to tell when the error log itself cannot be written.
 		l.queue = newQueue("error log", out, 1, bufferBytes, flushEvery, slog.New(slog.DiscardHandler))
-		l.handlers = append(l.handlers, &lineHandler{queue: l.queue, level: levelOr(o.Level, slog.LevelInfo)})
+		if o.ErrorHandler != nil {
+			l.handlers = append(l.handlers, o.ErrorHandler(recordWriter{l.queue}))
+		} else {
+			l.handlers = append(l.handlers, &lineHandler{queue: l.queue, level: levelOr(o.Level, slog.LevelInfo)})
+		}
 	} else {
 		l.handlers = append(l.handlers, o.ErrorLogger.Handler())
 	}

@@ -205,6 +205,29 @@ func TestH22Lines(t *testing.T) {
 	}
 }
 
+// H22: a handler of the caller's writes the records in its own form, to the same place and at once.
+func TestH22OwnForm(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "error.log")
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogger(t, accesslog.LoggerOptions{ErrorLog: path, ErrorHandler: func(w io.Writer) slog.Handler {
+			return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{}
+				}
+				return a
+			}})
+		}})
+		l.Info("not wanted")
+		l.Warning("n %d", 1)
+		l.Slog().Error("forged\n{}", "a", 1)
+		synctest.Wait()
+		const want = `{"level":"WARN","msg":"n 1"}` + "\n" + `{"level":"ERROR","msg":"forged\n{}","a":1}` + "\n"
+		if got := read(t, path); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	})
+}
+
 // TestAWarningIsWrittenAtOnce: nothing may follow it.
 func TestAWarningIsWrittenAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "error.log")

@@ -134,8 +134,8 @@ func TestAnOutputThatFailsIsTriedAgain(t *testing.T) {
 		l.Record(numbered(1002))
 		time.Sleep(time.Minute)
 		l.Record(numbered(1003))
-		if got := out.String(); got != "1001\n" {
-			t.Fatalf("%q", got)
+		if got := out.String(); got != "1001\n" || !errors.Is(l.Err(), errFull) {
+			t.Fatalf("%q, %v", got, l.Err())
 		}
 		out.allow(2)
 		time.Sleep(time.Minute)
@@ -148,8 +148,8 @@ func TestAnOutputThatFailsIsTriedAgain(t *testing.T) {
 		if got := out.String(); got != "1001\n1002\n1003\n" {
 			t.Errorf("%q", got)
 		}
-		if s := l.Stats(); s != (accesslog.Stats{Written: 3}) {
-			t.Errorf("%+v", s)
+		if s := l.Stats(); s != (accesslog.Stats{Written: 3}) || l.Err() != nil {
+			t.Errorf("%+v, %v", s, l.Err())
 		}
 		got := told.String()
 		if strings.Count(got, "cannot be written") != 1 || strings.Count(got, "is written again") != 1 || !strings.Contains(got, errFull.Error()) {

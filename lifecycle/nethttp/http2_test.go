@@ -4,12 +4,17 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/wirespan/wirespan/lifecycle"
+	"github.com/wirespan/wirespan/lifecycle/accesslog"
 	"github.com/wirespan/wirespan/lifecycle/lifecycletest"
+	"github.com/wirespan/wirespan/lifecycle/statistics"
+	"github.com/wirespan/wirespan/lifecycle/statsd"
 )
 
 // http2Client returns a client that speaks HTTP/2 to s on one connection, and a function that closes it.
@@ -83,6 +88,82 @@ func TestHTTP2SideBySide(t *testing.T) {
 	}
 	if e := only[*lifecycle.ConnectionCompleted](t, events); e.RequestsServed != 2 || e.TotalBytesSent != 10 || e.Reason != lifecycle.ReasonComplete {
 		t.Errorf("completed %+v", e)
+	}
+}
+
+// The collectors for operators keep requests apart that end in another order than they began.
+func TestHTTP2ForOperators(t *testing.T) {
+	var lines strings.Builder
+	log := accesslog.New(accesslog.Options{
+		Output: accesslog.Writer(&lines), Workers: 1, ErrorLog: slog.New(slog.DiscardHandler),
+		Format: accesslog.MustCompile(`%(U)s %(s)s %(B)s %({user}e)s %({request_index}x)s`, accesslog.FormatOptions{}),
+	})
+	stats := statistics.New(statistics.Options{LogInterval: -1})
+	if err := stats.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer metrics.Close()
+	client, err := statsd.New(statsd.Options{Addr: metrics.LocalAddr().String(), Dialect: statsd.Plain})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	entered := make(chan string)
+	release := map[string]chan struct{}{"/1": make(chan struct{}), "/2": make(chan struct{}), "/3": make(chan struct{})}
+	s, h2, hangUp := http2Client(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		accesslog.Set(r.Context(), "user", "of "+r.URL.Path)
+		entered <- r.URL.Path
+		<-release[r.URL.Path]
+		accesslog.Set(r.Context(), "user", "still of "+r.URL.Path)
+		if r.URL.Path == "/2" {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+		hello(w, r)
+	}), log, stats.Collector(), statsd.NewCollector(client))
+	answered := make(chan error, 3)
+	for _, path := range []string{"/1", "/2", "/3"} {
+		go func() {
+			_, err := fetch(t.Context(), t, h2, s, path)
+			answered <- err
+		}()
+		<-entered
+	}
+	for _, path := range []string{"/3", "/1", "/2"} {
+		close(release[path])
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+	}
+	hangUp()
+	s.wait(lifecycletest.AtLeast[*lifecycle.ConnectionCompleted](1))
+	for _, end := range []func(context.Context) error{log.Close, stats.Stop, client.Close} {
+		if err := end(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+
+	const want = "/3 200 5 still of /3 3\n/1 200 5 still of /1 1\n/2 502 5 still of /2 2\n"
+	if got := lines.String(); got != want {
+		t.Errorf("the access log has\n%swant\n%s", got, want)
+	}
+	if f := stats.Calculate(); f.RequestsFinished != 2 || f.RequestsFailed != 1 || f.RequestsTotal != 3 {
+		t.Errorf("the statistics are %v", f)
+	}
+	packet := make([]byte, 64<<10)
+	n, _, err := metrics.ReadFrom(packet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]int{
+		"hypercorn.requests:1|c": 3, "hypercorn.request.status.200:1|c": 2, "hypercorn.request.status.502:1|c": 1, "hypercorn.request.duration:": 3,
+	} {
+		if got := strings.Count(string(packet[:n]), line); got != want {
+			t.Errorf("%q was sent %d times, want %d:\n%s", line, got, want, packet[:n])
+		}
 	}
 }
 
