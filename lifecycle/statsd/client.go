@@ -16,6 +16,7 @@ type Client struct {
 	pipes     *pipes
 	invalid   atomic.Uint64 // lines that could not be written
 	reporting sync.WaitGroup
+	report    sync.Mutex // held by who asks for workers and backlog, so that what is sent later is newer
 }
 
 // New returns a Client, which has to be closed. It does not look for the server: only an option that cannot be
@@ -32,7 +33,7 @@ func New(o Options) (*Client, error) {
 	}
 	c.Metrics = Metrics{client: c}.Sampled(o.Rate)
 	if o.Workers != nil || o.Backlog != nil {
-		c.reporting.Go(func() { c.report(o) })
+		c.reporting.Go(c.reportEvery)
 	}
 	return c, nil
 }

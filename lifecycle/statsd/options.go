@@ -38,7 +38,8 @@ type Options struct {
 	MaxWaiting int
 
 	// Workers and Backlog, if not nil, are asked at once and at every ReportEvery for the gauge "workers" and the
-	// histogram "backlog". A negative backlog is not reported. They run on a goroutine of the client.
+	// histogram "backlog". A negative backlog is not reported. They run on a goroutine of the client, and in
+	// [Client.Report], one at a time.
 	Workers, Backlog func() int
 	// ReportEvery is the interval. 0 is 10 s.
 	ReportEvery time.Duration

@@ -233,7 +233,7 @@ func TestWorkers(t *testing.T) {
 		var n network
 		var workers atomic.Int64
 		workers.Store(4)
-		newClient(t, statsd.Options{Dial: n.dial, Dialect: statsd.Gunicorn, Workers: func() int { return int(workers.Load()) }})
+		c := newClient(t, statsd.Options{Dial: n.dial, Dialect: statsd.Gunicorn, Workers: func() int { return int(workers.Load()) }})
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if got, want := all(n.take()), "gunicorn.workers:4|g"; got != want {
@@ -244,6 +244,13 @@ func TestWorkers(t *testing.T) {
 		synctest.Wait()
 		if got, want := all(n.take()), "gunicorn.workers:3|g"; got != want {
 			t.Errorf("at the interval %q, want %q", got, want)
+		}
+		workers.Store(2)
+		c.Report()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got, want := all(n.take()), "gunicorn.workers:2|g"; got != want {
+			t.Errorf("after a change %q, want %q", got, want)
 		}
 	})
 }

@@ -2,17 +2,12 @@ package statsd
 
 import "time"
 
-// report sends what Options.Workers and Options.Backlog say, at once and at every interval, until Close.
-func (c *Client) report(o Options) {
-	tick := time.NewTicker(o.ReportEvery)
+// reportEvery reports at once and at every interval, until Close.
+func (c *Client) reportEvery() {
+	tick := time.NewTicker(c.pipes.settings.ReportEvery)
 	defer tick.Stop()
 	for {
-		if o.Workers != nil {
-			c.Gauge(c.namespace+"workers", float64(o.Workers()))
-		}
-		if o.Backlog != nil {
-			c.reportBacklog(o.Backlog())
-		}
+		c.Report()
 		select {
 		case <-tick.C:
 		case <-c.pipes.settings.closing:
@@ -21,8 +16,19 @@ func (c *Client) report(o Options) {
 	}
 }
 
-func (c *Client) reportBacklog(n int) {
-	if n >= 0 {
+// Report adds what [Options.Workers] and [Options.Backlog] say now, for one who knows that it has changed. Any goroutine may
+// call it, but not those two.
+func (c *Client) Report() {
+	o := &c.pipes.settings.Options
+	c.report.Lock()
+	defer c.report.Unlock()
+	if o.Workers != nil {
+		c.Gauge(c.namespace+"workers", float64(o.Workers()))
+	}
+	if o.Backlog == nil {
+		return
+	}
+	if n := o.Backlog(); n >= 0 {
 		c.Histogram(c.namespace+"backlog", float64(n))
 	}
 }
