@@ -48,6 +48,10 @@ type Options struct {
 	Key string
 	// Service is the name of the service in that key; empty is "wirespan".
 	Service string
+	// LoadLater lets Start begin to count although the store cannot be read, for one that is at the other end of a network.
+	// It is read in the background, at once and then at every PersistInterval, and what it holds is added to what was counted
+	// meanwhile, but that it takes the place of what extends the state; nothing is saved before that. It needs PersistenceOn.
+	LoadLater bool
 	// PersistInterval is the time between two saves with PersistenceOn. 0 is a minute; less does not save periodically.
 	PersistInterval time.Duration
 

@@ -23,6 +23,8 @@ func (p *periodic) loop(ctx context.Context) {
 	defer stopSave()
 	if p.options.Persistence != PersistenceOn {
 		save = nil
+	} else if p.options.LoadLater {
+		p.loadNow(ctx)
 	}
 	for {
 		select {
@@ -56,6 +58,18 @@ func (p *periodic) log() {
 	}
 	p.logged, p.ended = true, f.RequestsTotal
 	p.logFinal(p.options.LogMessage, f)
+}
+
+// firstLoad is how long a store may take to be read before the rest goes on without it.
+const firstLoad = 10 * time.Second
+
+// loadNow reports what goes wrong; the next save tries again.
+func (p *periodic) loadNow(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, firstLoad)
+	defer cancel()
+	if err := p.load(limited); err != nil && ctx.Err() == nil {
+		p.options.Logger.Warn("statistics of former runs are not loaded yet", "error", err)
+	}
 }
 
 // save reports what goes wrong; the next tick tries again.

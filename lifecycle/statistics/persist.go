@@ -12,10 +12,15 @@ import (
 // under way are not saved. Any goroutine may call it; calls wait for one another until ctx ends.
 //
 // It returns [ErrNotActive] before the first Start, which has yet to load what there is, or what went wrong with the
-// store: then the counts are where they were, and the next call saves them.
+// store: then the counts are where they were, and the next call saves them. With [Options.LoadLater] it loads first.
 func (s *Statistics) Persist(ctx context.Context) error {
 	if s.options.Persistence == PersistenceOff {
 		return nil
+	}
+	if s.options.LoadLater {
+		if err := s.load(ctx); err != nil {
+			return err
+		}
 	}
 	release, err := s.turn(ctx)
 	if err != nil {
@@ -60,11 +65,7 @@ func (s *Statistics) loadedState() (State, error) {
 
 // load takes over what the store holds, the first time.
 func (s *Statistics) load(ctx context.Context) error {
-	s.mu.Lock()
-	loaded := s.loaded || s.options.Persistence == PersistenceOff
-	s.loaded = loaded
-	s.mu.Unlock()
-	if loaded {
+	if s.isLoaded() {
 		return nil
 	}
 	if s.options.Store == nil {
@@ -75,6 +76,9 @@ func (s *Statistics) load(ctx context.Context) error {
 		return err
 	}
 	defer release()
+	if s.isLoaded() { // by somebody else meanwhile
+		return nil
+	}
 	state, err := s.fetch(ctx)
 	if err != nil {
 		return fmt.Errorf("statistics: load %s: %w", s.options.Key, err)
@@ -84,6 +88,14 @@ func (s *Statistics) load(ctx context.Context) error {
 	s.restoreLocked(state)
 	s.loaded = true
 	return nil
+}
+
+// isLoaded reports whether there is nothing left to load.
+func (s *Statistics) isLoaded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loaded = s.loaded || s.options.Persistence == PersistenceOff
+	return s.loaded
 }
 
 // fetch reads what the store holds; nothing is the zero State.
@@ -154,5 +166,6 @@ func (s *Statistics) forget() {
 	s.run = run{}
 	if s.phase == active {
 		s.run.begin(time.Now())
+		s.loaded = true // what was to be loaded later is gone
 	}
 }

@@ -99,6 +99,10 @@ func TestS4NoStore(t *testing.T) {
 	if err := s.Start(t.Context()); !errors.Is(err, statistics.ErrNoStore) || s.Active() {
 		t.Errorf("Start returned %v; active %t", err, s.Active())
 	}
+	s = statistics.New(statistics.Options{Persistence: statistics.PersistenceOn, LoadLater: true})
+	if err := s.Start(t.Context()); !errors.Is(err, statistics.ErrNoStore) || s.Active() {
+		t.Errorf("Start that was to load later returned %v; active %t", err, s.Active())
+	}
 }
 
 // S20: a Start that cannot load does not start; the next one tries again.
@@ -115,6 +119,73 @@ func TestS20StoreThatCannotBeRead(t *testing.T) {
 	store.getErr.set(nil)
 	start(t, s)
 	must(t, s.Persist(t.Context()))
+}
+
+// S20: with LoadLater, a store that cannot be read holds up nobody, is not written before it was read, and loses nothing.
+func TestS20LoadLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &recording{}
+		o := statistics.Options{Persistence: statistics.PersistenceOn, Store: store, Key: "key", Logger: quiet}
+		first := started(t, o)
+		open(first, 0).respond(404, 2*time.Second)
+		first.Errors().Add(errors.New("of the first run"))
+		time.Sleep(time.Hour)
+		stop(t, first)
+		saved := store.sets.Load()
+
+		var log lines
+		o.LoadLater, o.Logger, o.LogInterval = true, log.logger(), -1
+		store.getErr.set(errors.New("no route to host"))
+		s := started(t, o)
+		c := open(s, 0)
+		c.respond(200, time.Second)
+		time.Sleep(150 * time.Second)
+		equal(t, "finished, as far as is known", s.Calculate().RequestsFinished, 1)
+		equal(t, "saves", store.sets.Load(), saved)
+		got := log.take(t)
+		if len(got) != 3 || got[0]["level"] != "WARN" || got[1]["level"] != "ERROR" || !strings.HasSuffix(got[2]["error"].(string), ": no route to host") {
+			t.Errorf("logged %v", got)
+		}
+
+		store.getErr.set(nil)
+		time.Sleep(time.Minute)
+		c.respond(404, 3*time.Second)
+		f, state := s.Calculate(), s.State()
+		equal(t, "finished", f.RequestsFinished, 3)
+		equal(t, "shortest", *f.RequestMinDuration, time.Second)
+		equal(t, "longest", *f.RequestMaxDuration, 3*time.Second)
+		equal(t, "runtime", f.Runtime, time.Hour+210*time.Second)
+		equal(t, "begun", state.StartedAt.Equal(first.State().StartedAt), true)
+		equal(t, "of the status 404", state.RequestsWithStatusCode[404], 2)
+		equal(t, "errors", s.Errors().Total(), 1)
+		equal(t, "messages once it works", len(log.take(t)), 0)
+		stop(t, s)
+
+		// Stop loads too, if nobody has.
+		store.getErr.set(errors.New("no route to host"))
+		s = started(t, o)
+		open(s, 0).respond(200, time.Second)
+		synctest.Wait()
+		store.getErr.set(nil)
+		stop(t, s)
+		last := started(t, o)
+		synctest.Wait()
+		equal(t, "finished", last.Calculate().RequestsFinished, 4)
+
+		// What is reset is not loaded afterwards.
+		store.getErr.set(errors.New("no route to host"))
+		stop(t, last)
+		s = started(t, o)
+		synctest.Wait()
+		store.delErr.set(errors.New("no route to host"))
+		if err := s.Reset(t.Context()); !errors.Is(err, store.delErr.get()) {
+			t.Errorf("Reset returned %v", err)
+		}
+		store.getErr.set(nil)
+		time.Sleep(time.Hour)
+		equal(t, "finished after Reset", s.Calculate().RequestsFinished, 0)
+		stop(t, s)
+	})
 }
 
 // S21: a Stop that cannot save has stopped all the same, and what was counted can still be saved.

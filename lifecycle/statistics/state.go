@@ -72,27 +72,33 @@ func (s *Statistics) stateLocked(now time.Time) State {
 	return state
 }
 
-// restoreLocked takes over a state that was loaded.
+// restoreLocked adds a state that was loaded to what was counted before that, if anything was.
 func (s *Statistics) restoreLocked(state State) {
 	t := s.total
-	t.finished, t.failed, t.retried = state.RequestsFinished, state.RequestsFailed, state.RequestsRetries
-	t.finishedMicros, t.failedMicros = micros(state.RequestTotalFinishedDuration), micros(state.RequestTotalFailedDuration)
+	t.finished += state.RequestsFinished
+	t.failed += state.RequestsFailed
+	t.retried += state.RequestsRetries
+	t.finishedMicros += micros(state.RequestTotalFinishedDuration)
+	t.failedMicros += micros(state.RequestTotalFailedDuration)
 	if d := state.RequestMinDuration; d != nil {
-		t.min = micros(*d)
+		t.min = min(t.min, micros(*d))
 	}
 	if d := state.RequestMaxDuration; d != nil {
-		t.max = micros(*d)
+		t.max = max(t.max, micros(*d))
 	}
 	for retries, n := range state.RetryHistogram {
 		t.retries[min(retries, len(t.retries)-1)] += n
 	}
 	for code, n := range state.RequestsWithStatusCode {
-		t.codes[code] = n
+		t.codes[code] += n
 	}
 	if state.durations != nil {
 		t.durations.Merge(state.durations)
 	}
-	s.run = run{before: state.Runtime, startedAt: state.StartedAt}
+	s.run.before += state.Runtime
+	if !state.StartedAt.IsZero() {
+		s.run.startedAt = state.StartedAt
+	}
 	s.errors.restore(state.Errors)
 	s.retryErrors.restore(state.RetryErrors)
 }

@@ -35,7 +35,7 @@ type Statistics struct {
 
 	mu        sync.Mutex // guards what follows; not held while a store or a logger is called
 	phase     phase
-	loaded    bool // the first Start has loaded, or found nothing
+	loaded    bool // what there was in the store, or that there was nothing
 	run       run
 	requests  map[string]request
 	total     *tally // of all that is no longer in a shard
@@ -80,8 +80,8 @@ func (s *Statistics) Errors() *ErrorTracker { return s.errors }
 // RetryErrors returns the tracker of the errors of requests that had been tried before; see [Options.RetryHeader].
 func (s *Statistics) RetryErrors() *ErrorTracker { return s.retryErrors }
 
-// Start begins to count. The first Start loads what is in the store; later ones carry on with what is in memory, which
-// is newer. It logs the periodic message and starts the goroutine that logs and saves, which Stop ends. ctx is for
+// Start begins to count. The first Start loads what is in the store, or has it loaded with [Options.LoadLater]; later ones
+// carry on with what is in memory, which is newer. It logs the periodic message and starts the goroutine that logs and saves, which Stop ends. ctx is for
 // loading only.
 //
 // It returns [ErrActive] when the Statistics is active, or a concurrent Start or Stop has not returned;
@@ -90,9 +90,11 @@ func (s *Statistics) Start(ctx context.Context) error {
 	if !s.enter(inactive) {
 		return ErrActive
 	}
-	if err := s.load(ctx); err != nil {
-		s.leave(inactive, func() {})
-		return err
+	if !s.options.LoadLater || s.options.Store == nil {
+		if err := s.load(ctx); err != nil {
+			s.leave(inactive, func() {})
+			return err
+		}
 	}
 	tasks, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
