@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// adminServer answers probes, metrics and profiles, and changes settings, on a port of its own, by net/http: it must answer also when the
-// server that it tells about does not.
-func adminServer(r *readiness, settings, metrics http.Handler, loopback bool, errorLog *log.Logger) *http.Server {
+// adminServer answers probes, metrics, statistics and profiles, and changes settings, on a port of its own, by net/http: it must
+// answer also when the server that it tells about does not.
+func adminServer(r *readiness, pages adminPages, errorLog *log.Logger) *http.Server {
 	return &http.Server{
-		Handler:           adminHandler(r, settings, metrics, loopback),
+		Handler:           adminHandler(r, pages),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      3 * time.Minute, // a profile collects for as long as it is asked to
@@ -25,18 +25,26 @@ func adminServer(r *readiness, settings, metrics http.Handler, loopback bool, er
 	}
 }
 
+// adminPages is what is served beside probes and profiles.
+type adminPages struct {
+	settings, statistics, metrics http.Handler
+	loopback                      bool // only this machine can reach the port
+}
+
 // adminHandler answers probes and metrics, and where only this machine can reach it all the rest.
-func adminHandler(r *readiness, settings, metrics http.Handler, loopback bool) http.Handler {
+func adminHandler(r *readiness, pages adminPages) http.Handler {
 	mux := http.NewServeMux()
 	live := probe("process", func() string { return "" }, nil)
 	mux.HandleFunc("GET /livez", live)
 	mux.HandleFunc("GET /healthz", live)
 	mux.HandleFunc("GET /readyz", probe("accepting", r.why, r.more))
-	if loopback {
+	metrics := pages.metrics
+	if pages.loopback {
 		metrics = localOnly(metrics.ServeHTTP)
-		settings = localOnly(settings.ServeHTTP)
+		settings := localOnly(pages.settings.ServeHTTP)
 		mux.Handle("GET /settings", settings)
 		mux.Handle("PATCH /settings", settings)
+		mux.Handle("GET /statistics", localOnly(pages.statistics.ServeHTTP)) // with messages of errors
 		mux.Handle("/debug/pprof/", localOnly(pprof.Index))
 		mux.Handle("/debug/pprof/cmdline", localOnly(pprof.Cmdline))
 		mux.Handle("/debug/pprof/profile", localOnly(pprof.Profile))

@@ -43,7 +43,12 @@ func TestAdminOff(t *testing.T) {
 	}
 }
 
-func TestProfilesAndSettingsOnlyOnLoopback(t *testing.T) {
+// pages are those of a server without telemetry.
+func pages(loopback bool) adminPages {
+	return adminPages{settings: &control{}, statistics: statisticsPage(nil), metrics: http.NotFoundHandler(), loopback: loopback}
+}
+
+func TestProfilesSettingsAndStatisticsOnlyOnLoopback(t *testing.T) {
 	for addr, want := range map[net.Addr]bool{
 		&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}: true,
 		&net.TCPAddr{IP: net.IPv6loopback}:       true,
@@ -56,28 +61,30 @@ func TestProfilesAndSettingsOnlyOnLoopback(t *testing.T) {
 			t.Errorf("%v: %v, want %v", addr, got, want)
 		}
 	}
-	for _, path := range []string{"/debug/pprof/", "/settings"} {
+	for _, path := range []string{"/debug/pprof/", "/settings", "/statistics"} {
 		w := httptest.NewRecorder()
-		adminHandler(&readiness{}, &control{}, http.NotFoundHandler(), false).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1"+path, nil))
+		adminHandler(&readiness{}, pages(false)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://127.0.0.1"+path, nil))
 		if w.Code != http.StatusNotFound {
 			t.Errorf("%s answers %d where others can reach it", path, w.Code)
 		}
 	}
 }
 
-// A page whose name was made to point here must not read profiles.
-func TestProfilesUnderAnotherName(t *testing.T) {
-	h := adminHandler(&readiness{}, &control{}, http.NotFoundHandler(), true)
+// A page whose name was made to point here must not read profiles, nor messages of errors.
+func TestProfilesAndStatisticsUnderAnotherName(t *testing.T) {
+	h := adminHandler(&readiness{}, pages(true))
 	for host, want := range map[string]int{
 		"localhost:4380": 200, "127.0.0.1": 200, "[::1]:4380": 200, "localhost": 200,
 		"rebound.example:4380": 403, "192.0.2.1": 403, "localhost.example": 403,
 	} {
-		w := httptest.NewRecorder()
-		r := httptest.NewRequest(http.MethodGet, "/debug/pprof/cmdline", nil)
-		r.Host = host
-		h.ServeHTTP(w, r)
-		if w.Code != want {
-			t.Errorf("%s: %d, want %d", host, w.Code, want)
+		for path, ok := range map[string]int{"/debug/pprof/cmdline": 200, "/statistics": 409} {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Host = host
+			h.ServeHTTP(w, r)
+			if refused := w.Code == 403; refused != (want == 403) || !refused && w.Code != ok {
+				t.Errorf("%s of %s: %d, want %d", path, host, w.Code, want)
+			}
 		}
 	}
 }
@@ -86,7 +93,7 @@ func TestReadyzBeforeTheStart(t *testing.T) {
 	var r readiness
 	r.notReady("starting")
 	w := httptest.NewRecorder()
-	adminHandler(&r, &control{}, http.NotFoundHandler(), false).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	adminHandler(&r, pages(false)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	if w.Code != http.StatusServiceUnavailable || strings.TrimSpace(w.Body.String()) != "starting" {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}

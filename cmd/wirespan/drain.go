@@ -14,7 +14,7 @@ import (
 const cutGrace = time.Second
 
 // drain ends the server in order: no new requests, those under way to their end or to the deadline, then the last
-// traces with a deadline of their own, and the admin port, which tells of all this, at the very last.
+// traces, lines and metrics with a deadline of their own, and the admin port, which tells of all this, at the very last.
 func (s *server) drain(reason string) {
 	s.readiness.notReady("draining: " + reason + " and finishes the requests under way")
 	s.log.Info("draining", "reason", reason, "timeout", s.options.drainTimeout)

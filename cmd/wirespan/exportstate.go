@@ -8,18 +8,30 @@ import (
 	"github.com/wirespan/wirespan/otelcollector"
 )
 
-// describe says in a line how it stands with the traces: whether the receiver takes them, and where all spans are. A
-// receiver that is away makes no request less welcome, so the line is marked as neither good nor bad then.
+// describe says in a line each how it stands with the traces and with the rest. What is away, or has lost something, makes
+// no request less welcome, so its line is marked as neither good nor bad then.
 func (t *telemetry) describe() []string {
+	lines := []string{t.describeTraces()}
+	for _, s := range t.sinks {
+		lines = append(lines, s.describe())
+	}
+	if line := t.log.describe(); line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// describeTraces says whether the receiver takes them, and where all spans are.
+func (t *telemetry) describeTraces() string {
 	if t.spans == nil || !t.exports {
-		return []string{"[+] traces: not sent"}
+		return "[+] traces: not sent"
 	}
 	r, s := t.spans.Receiver(), t.spans.Stats()
 	mark := "[+]"
 	if r.State != otelcollector.ReceiverUp || s.TotalDropped() > 0 {
 		mark = "[!]"
 	}
-	return []string{mark + " traces: " + receiverState(&r, time.Now()) + "; " + t.counts(&s)}
+	return mark + " traces: " + receiverState(&r, time.Now()) + "; " + t.counts(&s)
 }
 
 func receiverState(r *otelcollector.Receiver, now time.Time) string {

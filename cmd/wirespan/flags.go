@@ -100,7 +100,7 @@ func isGiven(fs *pflag.FlagSet, flag string) bool {
 }
 
 func refuse(name, text string, why error) error {
-	return usagef("%s %q is not allowed: %v", name, text, why)
+	return usagef("%s %q is not allowed: %v", name, redactText(text), why)
 }
 
 // flagError puts what pflag objects to into a sentence.

@@ -46,7 +46,7 @@ type app struct {
 	stdout, stderr io.Writer
 	// isTerminal reports whether somebody sits in front of w.
 	isTerminal func(w io.Writer) bool
-	// signals returns where the signals that end a server arrive, where SIGHUP does, and what stops their delivery.
+	// signals returns where the signals that end a server arrive, where SIGHUP and SIGUSR1 do, and what stops their delivery.
 	signals func() (end, hangup <-chan os.Signal, stop func())
 }
 
@@ -127,9 +127,9 @@ func isTerminal(w io.Writer) bool {
 func processSignals() (end, hangup <-chan os.Signal, stop func()) {
 	// Whoever reads standard output may leave before the server does: a failed write then, not the end.
 	signal.Ignore(syscall.SIGPIPE)
-	e, h := make(chan os.Signal, 2), make(chan os.Signal, 1)
+	e, h := make(chan os.Signal, 2), make(chan os.Signal, len(hangupSignals))
 	signal.Notify(e, os.Interrupt, syscall.SIGTERM)
-	signal.Notify(h, syscall.SIGHUP)
+	signal.Notify(h, hangupSignals...)
 	return e, h, func() {
 		signal.Stop(e)
 		signal.Stop(h)

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel"
-
 	"github.com/wirespan/wirespan/httpcore"
 	"github.com/wirespan/wirespan/lifecycle"
 )
@@ -68,19 +66,19 @@ func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*s
 	if err != nil {
 		return err
 	}
-	local := o.logger(a.stderr)
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { // not by OTLP: that may be what has failed
-		local.Warn("telemetry was not sent", "error", redactText(err.Error()))
-	}))
-	logs, err := newLogExport(context.Background(), to.logs, to.resource)
+	signals, hangups, stop := a.signals()
+	defer stop()
+	log, err := a.openLog(context.Background(), o, to)
 	if err != nil {
 		return err
 	}
-	defer logs.abandon()
-	signals, hangups, stop := a.signals()
-	defer stop()
+	defer func() {
+		if err := o.flush(log.close); err != nil {
+			slog.New(o.handler(a.stderr)).Warn("the last records could not be written", "error", err)
+		}
+	}()
 	s := &server{
-		options: o, log: logs.logger(local.Handler(), o.logLevel), logs: logs,
+		options: o, log: log.Logger, logs: log.export,
 		draining: make(chan struct{}), failed: make(chan error, 1), serving: make(chan struct{}),
 	}
 	s.control.log = s.log
@@ -91,7 +89,7 @@ func (a *app) serveSite(command string, o *serverOptions, build func(*stage) (*s
 		return err
 	}
 	addr := listeners.site[0].Addr()
-	if err := a.prepare(s, to, addr, build); err != nil {
+	if err := a.prepare(s, to, addr, log, build); err != nil {
 		listeners.close()
 		return err
 	}
@@ -154,7 +152,6 @@ func (s *server) listen() (listeners, error) {
 		l.close()
 		return listeners{}, startError("listen on "+o.admin+" for the admin port ("+nameOf(o.flags, "admin")+", or off)", err)
 	}
-	s.admin = adminServer(&s.readiness, &s.control, http.HandlerFunc(s.tellMetrics), isLoopback(admin.Addr()), slog.NewLogLogger(s.log.Handler(), slog.LevelWarn))
 	l.admin = admin
 	return l, nil
 }
@@ -184,12 +181,12 @@ func checkCertificate(o *serverOptions) error {
 }
 
 // prepare starts the telemetry and builds the site.
-func (a *app) prepare(s *server, to *destinations, addr net.Addr, build func(*stage) (*site, error)) error {
+func (a *app) prepare(s *server, to *destinations, addr net.Addr, log *serverLog, build func(*stage) (*site, error)) error {
 	settings, err := s.control.start(s.options)
 	if err != nil {
 		return err
 	}
-	t, err := a.startTelemetry(context.Background(), to, s.options, settings, s.http.Backlog, s.log)
+	t, err := a.startTelemetry(context.Background(), to, s.options, settings, s.http.Backlog, log)
 	if err != nil {
 		return err
 	}
@@ -200,11 +197,12 @@ func (a *app) prepare(s *server, to *destinations, addr net.Addr, build func(*st
 		s.limiter, err = newLimiter(s.site.handler, s.options)
 	}
 	if err != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), s.options.flushTimeout)
-		defer cancel()
-		return errors.Join(err, t.shutdown(ctx))
+		return errors.Join(err, s.options.flush(t.shutdown))
 	}
 	s.http.Hooks, s.http.Sync = t.hooks, s.site.sync
+	if m := log.statsd; m != nil {
+		s.http.OnWorkerStart, s.http.OnWorkerStop = m.workerStarted, m.workerStopped
+	}
 	handler := s.site.handler
 	if s.limiter != nil {
 		handler, s.http.Sync = s.limiter, nil // which would not ask it
@@ -237,7 +235,11 @@ func (s *server) start(l listeners) {
 		all.Wait()
 	}()
 	s.readiness.ready()
-	if s.admin != nil {
+	if l.admin != nil {
+		s.admin = adminServer(&s.readiness, adminPages{
+			settings: &s.control, statistics: statisticsPage(s.telemetry.statistics), metrics: http.HandlerFunc(s.tellMetrics),
+			loopback: isLoopback(l.admin.Addr()),
+		}, slog.NewLogLogger(s.log.Handler(), slog.LevelWarn))
 		go func() {
 			if err := s.admin.Serve(l.admin); !errors.Is(err, http.ErrServerClosed) {
 				s.fail(startError("go on with the admin port", err))
@@ -289,8 +291,8 @@ func (s *server) untilTheEnd(signals, hangups <-chan os.Signal) (reason string, 
 		select {
 		case sig := <-signals:
 			return "it got the signal " + signalName(sig), nil
-		case <-hangups:
-			s.control.reread()
+		case sig := <-hangups:
+			s.hangUp(sig)
 		case failure = <-s.failed:
 			return "the server failed", failure
 		}

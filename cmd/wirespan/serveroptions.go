@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -23,11 +24,15 @@ type serverOptions struct {
 	tlsCert, tlsKey string
 	logLevel        slog.Level
 	logFormat       string
+	errorLog        string // "": standard error
 	traces          outlets
 	metrics         metricOutlets
 	logs            logOutlets
 	spool           spoolOptions
 	limits          limitOptions
+	accessLog       accessLogOptions
+	statsd          statsdOptions
+	statistics      statisticsOptions
 	instrument      string
 	healthCheckPath string
 	trustedProxies  []netip.Prefix
@@ -45,8 +50,9 @@ type serverOptions struct {
 func (o *serverOptions) register(fs *pflag.FlagSet) {
 	o.flags = fs
 	fs.SortFlags = false
-	setting(fs, &o.addr, "addr", "127.0.0.1:8080", "address", "where to serve: host:port, unix:/path, systemd or systemd:NAME", parseSiteAddress)
-	setting(fs, &o.admin, "admin", "127.0.0.1:4380", "address", "where to answer probes, profiles and settings: host:port, unix:/path or off", parseAdmin)
+	setting(fs, &o.addr, "addr", "127.0.0.1:8080", "address",
+		"where to serve: host:port, unix:/path, systemd or systemd:NAME", parseSiteAddress)
+	setting(fs, &o.admin, "admin", "127.0.0.1:4380", "address", "where to answer probes, profiles, statistics and settings: host:port, unix:/path or off", parseAdmin)
 	setting(fs, &o.workers, "workers", "0", "number", "how many workers accept and poll; 0 is one a processor", parseWorkers)
 	setting(fs, &o.engine, "engine", "auto", "name", "how connections wait: auto, epoll or goroutine", parseEngine)
 	setting(fs, &o.accept, "accept", "reuseport", "mode", "how connections come to workers: reuseport or distribute", parseAccept)
@@ -66,20 +72,20 @@ func (o *serverOptions) register(fs *pflag.FlagSet) {
 	setting(fs, &o.settingsFile, "settings", "", "file", "these settings as JSON, which SIGHUP has read again; they beat their flags", parseText)
 	setting(fs, &o.instrument, "instrument", off, "outlet", "tell of accepts, reads, writes, connects, handshakes, queues and handlers: print, log or off",
 		oneOf(instrumentPrint, instrumentLog, off))
+	o.accessLog.register(fs)
+	o.statsd.register(fs)
+	o.statistics.register(fs)
 	setting(fs, &o.healthCheckPath, "health-check-path", "", "path", "a path whose requests are neither logged nor limited", parsePath)
 	setting(fs, &o.logLevel, "log-level", "info", "level", "debug, info, warn or error", parseLevel)
 	setting(fs, &o.logFormat, "log-format", "text", "format", "text or json", oneOf("text", "json"))
+	setting(fs, &o.errorLog, "error-log", "", "target",
+		"write the log to a file, as lines \"[time] [pid] [LEVEL] message\" or as JSON, - for standard error, or syslog as --access-log", parseLogTarget)
 	setting(fs, &o.drainTimeout, "drain-timeout", "30s", "duration", "how long a shutdown waits for the requests under way", parseTimeout)
-	setting(fs, &o.flushTimeout, "flush-timeout", "5s", "duration", "how long it waits after that for the last traces, metrics and logs to be sent", parseTimeout)
+	setting(fs, &o.flushTimeout, "flush-timeout", "5s", "duration", "how long it waits after that for the last traces, metrics, logs and lines to be sent", parseTimeout)
 }
 
 // check compares what belongs together.
 func (o *serverOptions) check() error {
-	for _, flag := range spoolFlags {
-		if o.spool.dir == "" && isGiven(o.flags, flag) {
-			return usagef("%s needs a spool: give --spool (WIRESPAN_SPOOL) too", nameOf(o.flags, flag))
-		}
-	}
 	switch {
 	case o.tlsCert != "" && o.tlsKey == "":
 		return usagef("%s %q needs its private key: give --tls-key (WIRESPAN_TLS_KEY) too", nameOf(o.flags, "tls-cert"), o.tlsCert)
@@ -91,7 +97,33 @@ func (o *serverOptions) check() error {
 	case o.sharePort && !isPort(o.addr):
 		return usagef("%s needs a port to share, and %s %q has none: use host:port", nameOf(o.flags, "share-port"), nameOf(o.flags, "addr"), o.addr)
 	}
+	if err := o.checkNeeds(); err != nil {
+		return err
+	}
+	if err := o.accessLog.check(o.flags); err != nil {
+		return err
+	}
 	return o.checkLimits()
+}
+
+// checkNeeds refuses flags that say more about something that is not there.
+func (o *serverOptions) checkNeeds() error {
+	for _, n := range []struct {
+		flag, value, what string
+		by                []string
+	}{
+		{"spool", o.spool.dir, "a spool", spoolFlags},
+		{"access-log", o.accessLog.target, "an access log", []string{"access-log-format", "access-log-dialect"}},
+		{"statsd", o.statsd.addr, "a StatsD server", []string{"statsd-prefix", "statsd-tags"}},
+		{"statistics-store", o.statistics.store, "a store", []string{"statistics-key"}},
+	} {
+		for _, by := range n.by {
+			if n.value == "" && isGiven(o.flags, by) {
+				return usagef("%s needs %s: give --%s (%s) too", nameOf(o.flags, by), n.what, n.flag, variable(n.flag))
+			}
+		}
+	}
+	return nil
 }
 
 func (o *serverOptions) scheme() string {
@@ -101,13 +133,11 @@ func (o *serverOptions) scheme() string {
 	return "http"
 }
 
-// logger returns the logger for standard error.
-func (o *serverOptions) logger(w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: o.logLevel}
-	if o.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
+// flush gives f the time that there is for what is still to be sent.
+func (o *serverOptions) flush(f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), o.flushTimeout)
+	defer cancel()
+	return f(ctx)
 }
 
 // coloured reports whether w may be written to in colours (https://no-color.org).

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.opentelemetry.io/otel/metric"
 	noopmetric "go.opentelemetry.io/otel/metric/noop"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/wirespan/wirespan/lifecycle"
 	"github.com/wirespan/wirespan/lifecycle/instrument"
+	"github.com/wirespan/wirespan/lifecycle/statsd"
 	"github.com/wirespan/wirespan/otelcollector"
 )
 
@@ -39,44 +41,86 @@ type telemetry struct {
 	meter   *meter   // nil when nothing is counted
 	console *console // nil without --traces console
 
+	log        *serverLog
+	access     *accessLog      // nil without --access-log
+	statistics *keptStatistics // nil without the flags of statistics
+	sinks      []sink          // all of these but the log
+
 	hooks   *instrument.Hooks // nil without --instrument
 	printed *lines            // nil without --instrument print
 
 	exports, hasSpool bool
 }
 
-// startTelemetry puts the collectors together: that which starts the span first, so that the others know its id.
+// sink is one of the ways beside OpenTelemetry on which requests are told of.
+type sink interface {
+	// close has it take what waits, and ends it, or gives up when ctx ends.
+	close(ctx context.Context) error
+	// describe says in a line how it stands, as a check of /readyz?verbose.
+	describe() string
+	// counts returns what has become of all that it was told, ready for a log record.
+	counts() []any
+}
+
+// startTelemetry starts the collectors. When one of them cannot be started it ends the others.
 func (a *app) startTelemetry(
-	ctx context.Context, to *destinations, o *serverOptions, settings otelcollector.Settings, backlog func() int, log *slog.Logger,
+	ctx context.Context, to *destinations, o *serverOptions, settings otelcollector.Settings, backlog func() int, log *serverLog,
 ) (*telemetry, error) {
 	t := &telemetry{
 		provider: noop.NewTracerProvider(), propagator: propagation.NewCompositeTextMapPropagator(),
 		redactQuery: func(query string) string { return query }, // there is nobody to tell it to
+		log:         log,
 	}
-	t.startHooks(o.instrument, a.stdout, log)
-	logging := lifecycle.NewLogging(log, lifecycle.LoggingOptions{HealthCheckPath: o.healthCheckPath})
-	parts := []lifecycle.Collector{nil, nil, logging, nil}
+	t.startHooks(o.instrument, a.stdout, log.Logger)
+	if err := a.startCollectors(ctx, t, to, o, settings, backlog); err != nil {
+		t.abandon()
+		return nil, err
+	}
+	return t, nil
+}
+
+// startCollectors puts the collectors into their order: that which starts the span first, so that the others know its id.
+func (a *app) startCollectors(
+	ctx context.Context, t *telemetry, to *destinations, o *serverOptions, settings otelcollector.Settings, backlog func() int,
+) error {
+	var spans, metrics, lines lifecycle.Collector
+	var err error
 	if to.metrics.made() {
-		var err error
-		if t.meter, err = newMeter(ctx, &to.metrics, to.resource, backlog, log); err != nil {
-			t.abandon()
-			return nil, err
+		if t.meter, err = newMeter(ctx, &to.metrics, to.resource, backlog, t.log.Logger); err != nil {
+			return err
 		}
-		parts[1] = t.meter.collector
+		metrics = t.meter.collector
 	}
 	if to.traces.made {
-		if err := t.startSpans(ctx, to, o, settings, log); err != nil {
-			t.abandon()
-			return nil, err
+		if err = t.startSpans(ctx, to, o, settings, t.log.Logger); err != nil {
+			return err
 		}
-		parts[0] = t.spans
+		spans = t.spans
 	}
 	if to.traces.console {
 		t.console = newConsole(a.stdout, a.coloured(a.stdout))
-		parts[3] = t.console
+		lines = t.console
+	}
+	parts := []lifecycle.Collector{
+		spans, metrics, lifecycle.NewLogging(t.log.Logger, lifecycle.LoggingOptions{HealthCheckPath: o.healthCheckPath}), lines,
+	}
+	if o.accessLog.target != "" {
+		if t.access, err = startAccessLog(o, a.stdout, t.log.Logger); err != nil {
+			return err
+		}
+		t.sinks, parts = append(t.sinks, t.access), append(parts, t.access.Log)
+	}
+	if o.statistics.wanted(o.flags) {
+		if t.statistics, err = startStatistics(ctx, o, a.env.get("OTEL_SERVICE_NAME"), t.log.Logger); err != nil {
+			return err
+		}
+		t.sinks, parts = append(t.sinks, t.statistics), append(parts, t.statistics.Collector())
+	}
+	if m := t.log.statsd; m != nil {
+		t.sinks, parts = append(t.sinks, m), append(parts, statsd.NewCollector(m.client))
 	}
 	t.collector = lifecycle.Tee(parts...)
-	return t, nil
+	return nil
 }
 
 func (t *telemetry) startSpans(ctx context.Context, to *destinations, o *serverOptions, settings otelcollector.Settings, log *slog.Logger) error {
@@ -147,35 +191,51 @@ func (t *telemetry) abandon() {
 	_ = t.shutdown(ctx) // there was nothing to send
 }
 
-// shutdown sends what is still to be sent, until ctx ends: traces and metrics at once, since each may take all of the time.
+// shutdown ends all collectors at once, so that none of them takes the time of another, and returns when what waits in them
+// is where it should be, or ctx ends.
 func (t *telemetry) shutdown(ctx context.Context) error {
-	last := make(chan error, 1)
-	go func() { last <- t.meter.shutdown(ctx) }()
-	return errors.Join(t.shutdownTraces(ctx), <-last)
-}
-
-// shutdownTraces is shutdown for traces, and for what goes to standard output.
-func (t *telemetry) shutdownTraces(ctx context.Context) error {
-	var errs []error
-	if t.sdk != nil {
-		errs = append(errs, t.sdk.Shutdown(ctx))
-	}
+	ends := []func(context.Context) error{t.meter.shutdown}
 	if t.spans != nil {
-		if err := t.spans.Shutdown(ctx); err != nil && !errors.Is(err, otelcollector.ErrSpooled) { // stats tells of those
-			errs = append(errs, fmt.Errorf("send the last traces: %w", err))
-		}
+		ends = append(ends, t.endSpans)
 	}
 	if t.console != nil {
-		errs = append(errs, t.console.Close(ctx))
+		ends = append(ends, t.console.Close)
 	}
-	if t.printed != nil {
-		errs = append(errs, t.printed.Close(ctx))
+	for _, s := range t.sinks {
+		ends = append(ends, s.close)
+	}
+	errs := make([]error, len(ends)+1)
+	var all sync.WaitGroup
+	for i, end := range ends {
+		all.Go(func() { errs[i] = end(ctx) })
+	}
+	all.Wait()
+	if t.printed != nil { // last: the export has hooks too
+		errs[len(ends)] = t.printed.Close(ctx)
 	}
 	return errors.Join(errs...)
 }
 
-// stats returns the counts of spans, ready for a log record; empty when none is made.
+// endSpans sends the last spans: those of the command's own code first, which go through the others' collector.
+func (t *telemetry) endSpans(ctx context.Context) error {
+	err := t.sdk.Shutdown(ctx)
+	if last := t.spans.Shutdown(ctx); last != nil && !errors.Is(last, otelcollector.ErrSpooled) { // stats tells of those
+		err = errors.Join(err, fmt.Errorf("send the last traces: %w", last))
+	}
+	return err
+}
+
+// stats returns the counts of all that was told, ready for a log record.
 func (t *telemetry) stats() []any {
+	counts := t.spanCounts()
+	for _, s := range t.sinks {
+		counts = append(counts, s.counts()...)
+	}
+	return counts
+}
+
+// spanCounts is empty when no span is made.
+func (t *telemetry) spanCounts() []any {
 	if t.spans == nil {
 		return nil
 	}

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// hangupSignals are those that a server obeys and goes on.
+var hangupSignals = []os.Signal{syscall.SIGHUP}
