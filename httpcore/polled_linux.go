@@ -438,8 +438,8 @@ func (p *polled) detach() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.leave() // first: an event that comes now would find that it cannot be armed, and shut the socket down that nc has, too
 	_ = p.w.poller.Delete(p.fd)
-	p.leave()
 	_ = poll.Close(p.fd)
 	p.c.deadline.Store(0)
 	p.w.engine.release()
