@@ -14,8 +14,8 @@ import (
 )
 
 // Attach makes server report to collector, and returns it as the [Server] to serve with. It sets Handler, ConnContext and
-// ConnState of server, which call what was there before, and registers a function for its Shutdown. Call it once, when the
-// fields are as they are to be and before anything is served; several collectors are one [lifecycle.Tee].
+// ConnState of server, which call what was there before. Call it once, when the fields are as they are to be and before anything
+// is served; several collectors are one [lifecycle.Tee].
 //
 // A collector that is nil or [lifecycle.Noop] leaves server as it is. Nobody but the caller closes the collector, after the
 // server.
@@ -33,13 +33,12 @@ func Attach(server *http.Server, collector lifecycle.Collector) *Server {
 	if base := server.BaseContext; base != nil {
 		server.BaseContext = func(l net.Listener) context.Context { return base(original(l)) }
 	}
-	server.RegisterOnShutdown(func() { a.draining.Store(true) })
 	return s
 }
 
 // Server is an http.Server whose connections are reported. Its other fields and methods are those of the http.Server,
-// and may be used as ever; only the Serve methods must be the Server's own, so that it sees the connections. One that came
-// another way is served without an event, and ErrorLog is told once. Make a Server with [Attach].
+// and may be used as ever; only the Serve methods and Shutdown must be the Server's own, so that it sees the connections, and
+// their ends. One that came another way is served without an event, and ErrorLog is told once. Make a Server with [Attach].
 type Server struct {
 	*http.Server
 
@@ -110,9 +109,10 @@ type attachment struct {
 	connContext func(context.Context, net.Conn) context.Context
 	connState   func(net.Conn, http.ConnState)
 
-	draining atomic.Bool
-	anchored atomic.Int64 // when the anchor of the wall clock was renewed last
-	stranger sync.Once    // tells of a connection that did not come through a listener of ours
+	draining   atomic.Bool
+	unreported census       // of the connections of which more than the beginning is to be reported
+	anchored   atomic.Int64 // when the anchor of the wall clock was renewed last
+	stranger   sync.Once    // tells of a connection that did not come through a listener of ours
 }
 
 // contextKey is the key of the *conn in the context of a connection, and of the *exchange in that of a request.

@@ -31,6 +31,7 @@ type conn struct {
 	sideBySide atomic.Bool // HTTP/2: requests are served at the same time, by a goroutine each
 
 	mu        sync.Mutex // guards what follows, and is held while an event is recorded
+	counted   bool       // among the unreported
 	collector lifecycle.Collector
 	provider  lifecycle.ContextProvider
 	id        uint64
@@ -93,6 +94,8 @@ func (c *conn) changed(nc net.Conn, state http.ConnState) {
 		c.firstByte = c.wire.headRead(c.headRead)
 	case http.StateIdle:
 		c.responded()
+	case http.StateHijacked:
+		c.leave()
 	case http.StateClosed:
 		c.closed()
 	}
@@ -104,13 +107,29 @@ func (c *conn) accepted(nc net.Conn) {
 	if c.secured, _ = nc.(*tls.Conn); c.secured != nil {
 		c.wire.expectHandshake()
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counted = true
+	c.attached.unreported.enter()
 	p := c.attached.server.Protocols
 	if c.secured != nil || p != nil && p.UnencryptedHTTP2() {
 		return
 	}
+	c.openLocked("h1", nil)
+}
+
+// leave is for the handler's sake, which has taken the connection over: nobody waits for that to end.
+func (c *conn) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.openLocked("h1", nil)
+	c.leaveLocked()
+}
+
+func (c *conn) leaveLocked() {
+	if c.counted {
+		c.counted = false
+		c.attached.unreported.leave()
+	}
 }
 
 // responded is told when the response of an HTTP/1 request has been handed to the kernel.

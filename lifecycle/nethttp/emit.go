@@ -45,6 +45,7 @@ func (c *conn) emitHandshakeFailed(why error) {
 		Stamp: c.stampLocked(lifecycle.MonotonicNS()), Peers: peersOf(c.Conn),
 		AcceptedNS: c.acceptedNS, HandshakeStartNS: c.acceptedNS, Err: why,
 	})
+	c.leaveLocked()
 }
 
 // start reports x.
@@ -187,4 +188,5 @@ func (c *conn) emitCompletedLocked() {
 		Stamp: s, RequestsServed: c.served, TotalBytesSent: c.sent,
 		Duration: time.Duration(s.TimestampNS - c.acceptedNS), Reason: why,
 	})
+	c.leaveLocked()
 }
