@@ -90,7 +90,8 @@ func TestH26RotationLosesNoLine(t *testing.T) {
 		Format: accesslog.MustCompile("%({worker_id}x)s %({request_index}x)s", accesslog.FormatOptions{}),
 	})
 	var rotated atomic.Bool
-	var wg sync.WaitGroup
+	var wg, begun sync.WaitGroup
+	begun.Add(workers)
 	recorded := make([]int, workers)
 	for w := range workers {
 		wg.Go(func() {
@@ -98,9 +99,13 @@ func TestH26RotationLosesNoLine(t *testing.T) {
 			for e.WorkerID = w; !rotated.Load() && recorded[w] < 1_000_000; recorded[w]++ {
 				e.Index = recorded[w] + 1
 				l.Record(e)
+				if e.Index == 1 {
+					begun.Done()
+				}
 			}
 		})
 	}
+	begun.Wait()
 	var files []string
 	for i := range rotations {
 		old := path + "." + strconv.Itoa(i)
