@@ -18,12 +18,13 @@ const (
 	roleReceiver = "receive"
 	roleCrowd    = "crowd"
 	roleSteady   = "steady"
+	roleStatsd   = "statsd"
 )
 
 // role is what a process does that was started to do it. It reads questions, a line each, until there are no more.
 type role func(ctx context.Context, args []string, questions io.Reader, answers io.Writer) error
 
-var roles = map[string]role{roleServer: runServer, roleReceiver: runReceiver, roleCrowd: runCrowd, roleSteady: runSteady}
+var roles = map[string]role{roleServer: runServer, roleReceiver: runReceiver, roleCrowd: runCrowd, roleSteady: runSteady, roleStatsd: runStatsd}
 
 // reply is a line that a child writes: an answer, or why there is none.
 type reply struct {
@@ -55,7 +56,7 @@ const (
 
 const loopback = "127.0.0.1:0"
 
-// flushTimeout is what a server may take to send the spans that are left: longer than any exporter tries.
+// flushTimeout is what a server may take to send what is left: longer than any exporter of spans tries.
 const flushTimeout = 30 * time.Second
 
 // account is what a server has used up since it was started.
@@ -118,7 +119,7 @@ func runServer(ctx context.Context, args []string, questions io.Reader, answers 
 	})
 }
 
-// flushed sends all spans and returns what went wrong, in words.
+// flushed sends all that waits and returns what went wrong, in words.
 func (s *server) flushed(ctx context.Context) string {
 	if s.flush == nil {
 		return ""

@@ -23,6 +23,8 @@ var goals = []goal{
 	{"requests/s, 10 % sampled SyncHandler : no tracing", paired(toRate, sampling, tenthSync, untracedSync), atLeast(0.97)},
 	{"CPU that an unsampled request of http.Handler adds, us", paired(addedCPU, sampling, neverHandler, untracedHandler), atMost(0.3)},
 	{"CPU that an unsampled request of SyncHandler adds, us", paired(addedCPU, sampling, neverSync, untracedSync), atMost(0.3)},
+	{"all collectors at once: CPU per request over none, us", paired(addedCPU, eachCollector, allHandler, untracedHandler), atMost(2.5)},
+	{"all collectors at once: allocations per request over none", difference(allocations, eachCollector, allHandler, untracedHandler), none},
 	{"spans lost, receiver 20 ms away", alone(missing, far20ms, tracedHandler), nothing},
 	{"spans lost, receiver 50 ms away", alone(missing, far50ms, tracedHandler), nothing},
 	{"outage of the receiver, spans lost", alone(lostInOutage, receiverAway, spoolingHandler), nothing},

@@ -1,10 +1,9 @@
 // Command bench measures Wirespan beside other servers, traced and not, in several scenarios: one run, one page.
 //
 // Every server is a process of its own, so that the CPU that it used is the kernel's account of that process and of
-// nothing else; so is the receiver that traced servers send their spans to. The load comes from wrk, on the same
-// processors, and where wrk cannot make it from one more process of this binary. The servers take turns, round by round,
-// so that a machine that slows down slows all of them; the page shows the medians of the rounds, and the goals that they
-// met or missed.
+// nothing else; so are those that take their spans and their metrics. The load comes from wrk, on the same processors, and
+// where wrk cannot make it from one more process of this binary. The servers take turns, round by round, so that a machine
+// that slows down slows all of them; the page shows the medians of the rounds, and the goals that they met or missed.
 package main
 
 import (

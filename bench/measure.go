@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +26,7 @@ type sample struct {
 	requests uint64
 	made     uint64 // spans, by the server's own books; 0 when it keeps none
 	received received
+	told     told
 	trouble  string // of the last upload, in words
 	outage   outage
 }
@@ -54,7 +54,7 @@ func measureAll(ctx context.Context, o *options, results []result, progress io.W
 					if err != nil {
 						return fmt.Errorf("measure %s of %s: %w", rest[i].scenario.name, rest[i].server.name, err)
 					}
-					fmt.Fprintf(progress, "round %d of %d  %-13s %-24s %s\n", round+1, o.rounds, rest[i].scenario.name, rest[i].server.name, s.summary())
+					fmt.Fprintf(progress, "round %d of %d  %-13s %-27s %s\n", round+1, o.rounds, rest[i].scenario.name, rest[i].server.name, s.summary())
 					rest[i].samples = append(rest[i].samples, s)
 				}
 			}
@@ -81,21 +81,16 @@ func (s sample) summary() string {
 	return fmt.Sprintf("%6.0f requests/s", s.PerSecond)
 }
 
-// measure runs one server once, and its receiver when it has one.
+// measure runs one server once, and those whom it tells.
 func measure(ctx context.Context, o *options, r *result) (s sample, err error) {
 	if r.scenario.direct != nil {
 		return r.scenario.direct(ctx, o, r)
 	}
-	var environment []string
-	var receiver *process
-	if r.server.traced {
-		receiver, err = start(ctx, nil, roleReceiver, "-delay", cmp.Or(r.scenario.distance, o.delay).String())
-		if err != nil {
-			return s, err
-		}
-		defer func() { err = errors.Join(err, receiver.stop()) }()
-		environment = append(exportTo(receiver.addr), r.server.environment...)
+	audience, environment, err := gatherAudience(ctx, o, r)
+	if err != nil {
+		return s, err
 	}
+	defer func() { err = errors.Join(err, audience.leave()) }()
 	server, err := start(ctx, environment, roleServer, r.server.name, r.scenario.name, o.dir)
 	if err != nil {
 		return s, err
@@ -105,9 +100,7 @@ func measure(ctx context.Context, o *options, r *result) (s sample, err error) {
 	if s, err = r.scenario.measure(ctx, o, server); err != nil {
 		return s, err
 	}
-	if receiver != nil {
-		err = receiver.ask(askAccount, &s.received)
-	}
+	err = audience.ask(&s)
 	return s, err
 }
 

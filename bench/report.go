@@ -14,6 +14,7 @@ const (
 	otherLoads section = iota
 	theGreeting
 	sampledFew
+	collectorsAlone
 	farReceivers
 	outages
 	idleConnections
@@ -78,6 +79,7 @@ func (p *report) markdown() string {
 	p.introduction(&b)
 	p.section(&b, "The greeting", p.aboutGreeting(), p.greetings())
 	p.section(&b, "Sampling", p.aboutSampling(), p.sampling())
+	p.section(&b, "Collectors", p.aboutCollectors(), p.collectors())
 	p.section(&b, "A receiver that is far away", p.aboutFar(), p.far())
 	p.section(&b, "A receiver that is away", p.aboutOutages(), p.outages())
 	p.section(&b, "Other loads", p.aboutLoads(), p.loads())
@@ -193,8 +195,15 @@ func (p *report) goals() table {
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-func decimals(f float64) string      { return fmt.Sprintf("%.2f", f) }
 func whole(f float64) string         { return fmt.Sprintf("%.0f", f) }
+
+// decimals has no zero that is below zero.
+func decimals(f float64) string {
+	if s := fmt.Sprintf("%.2f", f); s != "-0.00" {
+		return s
+	}
+	return "0.00"
+}
 
 // share is a number with what part of all it is.
 func share(n, all uint64) string {

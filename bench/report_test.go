@@ -89,6 +89,29 @@ func TestPageComparesSamplesOfTheSameTurn(t *testing.T) {
 	}
 }
 
+func TestPageTellsWhatCollectorsCost(t *testing.T) {
+	none := measured(eachCollector, untracedHandler, 4*time.Microsecond, 6*time.Microsecond, 0)
+	all := measured(eachCollector, allHandler, 5*time.Microsecond, 8*time.Microsecond, 1990)
+	for i := range all.samples {
+		all.samples[i].told = told{Datagrams: 140, Requests: 1980}
+		all.samples[i].used.Mallocs = 4500
+		all.samples[i].trouble = "look into the statistics: it has only 1 of 2 requests"
+	}
+	page := newReport(nil, &options{rounds: 1, turns: 3}, []result{none, all}, 0).markdown()
+	for _, want := range []string{
+		"each is measured 3 times in a round",
+		"| <wirespan-handler> | 4.00 | 6.00 | 10.00 | - | 1000 | - | 4.00 | - | - | - | - |",
+		"| <wirespan-handler-all> | 5.00 | 8.00 | 13.00 | 3.00 | 1000 | 1.00 | 4.50 | 0.50 | 5970 (99.5 %) | 5940 (99.0 %) | 420 |",
+		"| all collectors at once: CPU per request over none, us | at most 2.50 | 3.00 | missed |",
+		"| all collectors at once: allocations per request over none | at most 0.0 | 0.5 | missed |",
+		"The flush of <wirespan-handler-all> failed at least once: look into the statistics: it has only 1 of 2 requests",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("there is no %q in\n%s", want, page)
+		}
+	}
+}
+
 func TestPageCountsWhatAFarReceiverDidNotGet(t *testing.T) {
 	ours := measured(far50ms, tracedHandler, 4*time.Microsecond, 6*time.Microsecond, 2000)
 	for i := range ours.samples {
@@ -144,13 +167,21 @@ func TestPageTellsOfOutages(t *testing.T) {
 
 func TestPageLeavesOutWhatWasNotMeasured(t *testing.T) {
 	page := newReport(nil, &options{rounds: 1}, []result{measured(hellos, hertzServer, 1, 1, 0)}, 0).markdown()
-	for _, title := range []string{"## Sampling", "## A receiver", "## Other loads", "## Idle connections", "## Goals"} {
+	for _, title := range []string{"## Sampling", "## Collectors", "## A receiver", "## Other loads", "## Idle connections", "## Goals"} {
 		if strings.Contains(page, title) {
 			t.Errorf("there is %q in\n%s", title, page)
 		}
 	}
 	if !strings.Contains(page, "| - |") {
 		t.Errorf("there is a ratio to what was not measured in\n%s", page)
+	}
+}
+
+func TestDecimals(t *testing.T) {
+	for f, want := range map[float64]string{-0.004: "0.00", -0.006: "-0.01", 0: "0.00", 1.236: "1.24"} {
+		if got := decimals(f); got != want {
+			t.Errorf("%v is %s, want %s", f, got, want)
+		}
 	}
 }
 

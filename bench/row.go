@@ -17,6 +17,7 @@ type row struct {
 	// Over all rounds.
 	requests, spans    uint64 // spans of requests alone
 	expected, received uint64 // spans of any kind
+	told               told
 	troubles           []string
 }
 
@@ -47,6 +48,8 @@ func newRow(r result) row {
 		w.spans += s.received.ServerSpans
 		w.expected += max(s.requests, s.made)
 		w.received += s.received.Spans
+		w.told.Datagrams += s.told.Datagrams
+		w.told.Requests += s.told.Requests
 		if s.trouble != "" && !slices.Contains(w.troubles, s.trouble) {
 			w.troubles = append(w.troubles, s.trouble)
 		}

@@ -26,7 +26,7 @@ func (p *report) sampling() table {
 	}}
 	for _, r := range p.of(sampledFew) {
 		added, ofRate, sampled := "-", "-", "-"
-		if base := p.row(r.scenario.name, r.server.untraced); base != nil {
+		if base := p.row(r.scenario.name, r.server.without); base != nil {
 			added, ofRate = decimals(pairs(&r, base, addedCPU)), decimals(pairs(&r, base, toRate))
 		}
 		if r.server.traced {

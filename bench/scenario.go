@@ -47,6 +47,9 @@ var keepers = []string{netHTTP, fastHTTP, hertzServer, untracedHandler, tracedHa
 // samplers are the servers that are compared by what they do for requests whose spans nobody wants.
 var samplers = []string{untracedHandler, tenthHandler, neverHandler, untracedSync, tenthSync, neverSync}
 
+// collected are the servers that are compared by what they tell of their requests, and how.
+var collected = []string{untracedHandler, tracedHandler, metricsHandler, accessLogHandler, statisticsHandler, statsdHandler, allHandler}
+
 // senders are the servers that are compared by what becomes of their spans.
 var senders = []string{netHTTPTraced, tracedHandler}
 
@@ -57,6 +60,7 @@ var spoolers = []string{spoolingHandler}
 const (
 	hellos        = "hello"
 	sampling      = "sampling"
+	eachCollector = "collectors"
 	far20ms       = "far-20ms"
 	far50ms       = "far-50ms"
 	receiverAway  = "outage"
@@ -76,6 +80,7 @@ const (
 var scenarios = []scenario{
 	{name: hellos, title: "the greeting", servers: greeters, section: theGreeting, measure: withWrk(wrk{})},
 	{name: sampling, title: "sampling", servers: samplers, section: sampledFew, small: true, measure: withWrk(wrk{})},
+	{name: eachCollector, title: "collectors", servers: collected, section: collectorsAlone, small: true, measure: withWrk(wrk{})},
 	{name: far20ms, title: "20 ms away", servers: senders, distance: 20 * time.Millisecond, section: farReceivers, measure: far},
 	{name: far50ms, title: "50 ms away", servers: senders, distance: 50 * time.Millisecond, section: farReceivers, measure: far},
 	{name: receiverAway, title: "away", servers: spoolers, long: true, section: outages, direct: playOutage(false)},

@@ -23,7 +23,7 @@ func syncOutlet(s *httpcore.Server, _ http.Handler) {
 	})
 }
 
-// tracing is how spans are made; nil is not at all. It is told the workspace's directory.
+// tracing is how spans are made. It is told the workspace's directory.
 type tracing func(dir string) otelcollector.Config
 
 func inMemory(string) otelcollector.Config { return otelcollector.Config{} }
@@ -32,25 +32,21 @@ func withSpool(dir string) otelcollector.Config {
 	return otelcollector.Config{SpoolDir: filepath.Join(dir, "spool")}
 }
 
-func startWirespan(set outlet, traced tracing) func(context.Context, http.Handler, string) (*server, error) {
+// startWirespan starts it with collectors, in their order: what makes spans comes first, so that the others know the ids.
+func startWirespan(set outlet, collectors ...collecting) func(context.Context, http.Handler, string) (*server, error) {
 	return func(ctx context.Context, h http.Handler, dir string) (*server, error) {
 		s := &httpcore.Server{Addr: loopback}
 		set(s, h)
-		running := new(server)
-		if traced != nil {
-			collector, err := otelcollector.New(ctx, traced(dir))
-			if err != nil {
-				return nil, err
-			}
-			s.Collector = collector
-			running.flush, running.books = collector.ForceFlush, collector.Stats
+		all, err := startCollectors(ctx, dir, collectors)
+		if err != nil {
+			return nil, err
 		}
+		s.Collector = all.tee()
 		l, err := s.Listen()
 		if err != nil {
 			return nil, err
 		}
 		go s.Serve(l) //nolint:errcheck // it serves until the process ends
-		running.addr = l.Addr().String()
-		return running, nil
+		return &server{addr: l.Addr().String(), flush: all.flush, books: all.books()}, nil
 	}
 }
