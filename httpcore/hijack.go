@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -122,6 +123,17 @@ func (h *hijackedConn) ReadFrom(src io.Reader) (int64, error) {
 // CloseWrite shuts down the writing side where the connection can.
 func (h *hijackedConn) CloseWrite() error {
 	return closeWrite(h.Conn)
+}
+
+// RemoteAddr implements [net.Conn]. A socket knows no peer any longer when that was gone before it was taken over.
+func (h *hijackedConn) RemoteAddr() net.Addr {
+	if a := h.Conn.RemoteAddr(); a != nil {
+		return a
+	}
+	if a, err := netip.ParseAddrPort(h.c.remoteAddr); err == nil {
+		return net.TCPAddrFromAddrPort(a)
+	}
+	return nil
 }
 
 // NetConn returns the connection underneath.

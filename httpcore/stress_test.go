@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -79,7 +80,7 @@ type stress struct {
 func (b *stress) run(e httpcore.Engine, lasting time.Duration) {
 	t, rec := b.t, new(lifecycletest.Recorder)
 	s := &httpcore.Server{
-		Engine: e, Workers: 1 + b.random.IntN(3), Collector: rec, ErrorLog: discard,
+		Engine: e, Workers: 1 + b.random.IntN(3), Collector: rec, ErrorLog: log.New(ownPanics{t}, "", 0),
 		Sync: httpcore.SyncHandlerFunc(stressSync), Handler: http.HandlerFunc(b.handle),
 	}
 	told := new(hookTally)
@@ -122,6 +123,18 @@ func (b *stress) run(e httpcore.Engine, lasting time.Duration) {
 	if err := lifecycletest.CheckInvariants(rec.Events()); err != nil {
 		t.Error(err)
 	}
+}
+
+// ownPanics takes what a server logs, and fails when a handler has ended by a panic that is not the handler's own: what the
+// server does for a handler is recovered from with it.
+type ownPanics struct{ t *testing.T }
+
+// Write implements [io.Writer].
+func (o ownPanics) Write(line []byte) (int, error) {
+	if text := string(line); strings.HasPrefix(text, "http: panic serving ") && !strings.Contains(text, ": stress\n") {
+		o.t.Errorf("the server logs\n%s", text)
+	}
+	return len(line), nil
 }
 
 func (b *stress) soon() time.Duration { return time.Duration(50+b.random.IntN(500)) * time.Millisecond }

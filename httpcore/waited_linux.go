@@ -110,7 +110,9 @@ func rawError(c net.Conn, op string, failed, err error) error {
 	case err == nil, err == io.EOF:
 		return err
 	}
-	return &net.OpError{
-		Op: op, Net: c.RemoteAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, err),
+	e := &net.OpError{Op: op, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, err)}
+	if e.Source != nil { // Addr is nil when the peer was gone before c was made of the socket
+		e.Net = e.Source.Network()
 	}
+	return e
 }
