@@ -40,8 +40,8 @@ type hooked struct {
 
 // parkedRead is a read of the epoll engine, which may outlast the turn in which it begins.
 type parkedRead struct {
-	start  time.Time // zero: there is none
-	waited bool
+	receiving // zero: there is none
+	waited    bool
 }
 
 var noHooks instrument.Hooks
@@ -208,21 +208,25 @@ func (c *conn) tellClosed(reason string) {
 	}
 }
 
-// A read: startRecv, then endRecv with what it returned.
-
-func (o *hooked) startRecv() time.Time {
-	now := time.Now()
-	if h := o.inForce.Load(); h.RecvStart != nil {
-		h.RecvStart(instrument.IOStart{Conn: o.conn, Start: now})
-	}
-	return now
+// receiving is a read that hooks are told about: startRecv, then endRecv with what it returned.
+type receiving struct {
+	hooks *instrument.Hooks // all of a read is told to the same
+	start time.Time
 }
 
-func (o *hooked) endRecv(start time.Time, wait time.Duration, data []byte, err error) {
-	h := o.inForce.Load()
+func (o *hooked) startRecv() receiving {
+	r := receiving{o.inForce.Load(), time.Now()}
+	if r.hooks.RecvStart != nil {
+		r.hooks.RecvStart(instrument.IOStart{Conn: o.conn, Start: r.start})
+	}
+	return r
+}
+
+func (o *hooked) endRecv(r receiving, wait time.Duration, data []byte, err error) {
+	h := r.hooks
 	gaveUp := len(data) == 0 && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed))
 	if h.RecvReady != nil {
-		i := instrument.IOReady{Conn: o.conn, Start: start, Elapsed: time.Since(start), Wait: wait, Immediate: wait == 0}
+		i := instrument.IOReady{Conn: o.conn, Start: r.start, Elapsed: time.Since(r.start), Wait: wait, Immediate: wait == 0}
 		if gaveUp {
 			i.Err = err
 		}

@@ -558,6 +558,36 @@ func TestHooksFromContexts(t *testing.T) {
 	})
 }
 
+// Hooks that come while another goroutine waits for the body are told of no end whose beginning they were not told of.
+func TestHooksOfARequestThatComeInTheMiddleOfARead(t *testing.T) {
+	onEngines(t, func(t *testing.T, e httpcore.Engine) {
+		own, l := new(hookLog), new(hookLog)
+		waits, entered := make(chan struct{}), make(chan struct{})
+		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			var reads sync.WaitGroup
+			reads.Go(func() { _, _ = r.Body.Read(make([]byte, 1)) })
+			<-waits
+			instrument.With(r.Context(), own.hooks())
+			close(entered)
+			reads.Wait()
+			_, _ = io.Copy(io.Discard, r.Body)
+		})
+		t.Cleanup(func() { l.checkPairs(t) })
+		s := start(t, &httpcore.Server{Engine: e, Hooks: l.hooks(), Handler: h})
+		c := s.dial().send(post + "Content-Length: 2\r\n\r\n")
+		l.waitFor(t, "RecvStart", 2)
+		close(waits)
+		<-entered
+		c.send("0")
+		l.waitFor(t, "RecvStart", 3)
+		c.send("1").recv("POST")
+		l.ended(c)
+		if got, want := own.names(), "RecvStart RecvReady RecvData TaskAfterSend TaskCompleted SendStart SendData SendReady"; got != want {
+			t.Errorf("called were\n%s, want\n%s", got, want)
+		}
+	})
+}
+
 // Without any other hooks, a request may have some of its own, and they end with it.
 func TestHooksOfARequestAlone(t *testing.T) {
 	onEngines(t, func(t *testing.T, e httpcore.Engine) {

@@ -24,8 +24,8 @@ func (c *conn) parkRead() {
 }
 
 func (o *hooked) reads(waits bool) {
-	if o.parked.start.IsZero() {
-		o.parked = parkedRead{start: o.startRecv()}
+	if o.parked.hooks == nil {
+		o.parked = parkedRead{receiving: o.startRecv()}
 	}
 	o.parked.waited = o.parked.waited || waits
 }
@@ -39,7 +39,7 @@ func (c *conn) tellRead(data []byte, err error) {
 
 // giveUpRead is the end of a read that nobody waits for any longer.
 func (c *conn) giveUpRead() {
-	if o := c.hooks.Load(); o != nil && !o.parked.start.IsZero() {
+	if o := c.hooks.Load(); o != nil && o.parked.hooks != nil {
 		o.endParked(nil, net.ErrClosed)
 	}
 }
@@ -47,7 +47,7 @@ func (c *conn) giveUpRead() {
 func (o *hooked) endParked(data []byte, err error) {
 	read := o.parked
 	o.parked = parkedRead{}
-	o.endRecv(read.start, waitSince(read.start, read.waited), data, err)
+	o.endRecv(read.receiving, waitSince(read.start, read.waited), data, err)
 }
 
 // waitSince is how long a read has waited that began at start, if it has: nothing else takes any time.
@@ -59,9 +59,9 @@ func waitSince(start time.Time, waited bool) time.Duration {
 }
 
 func (p *polled) tellRead(o *hooked, b []byte) (int, error) {
-	start, waited := o.startRecv(), false
+	r, waited := o.startRecv(), false
 	n, err := p.read(b, &waited)
-	o.endRecv(start, waitSince(start, waited), b[:n], err)
+	o.endRecv(r, waitSince(r.start, waited), b[:n], err)
 	return n, err
 }
 

@@ -9,9 +9,9 @@ import (
 // is seen at the connection below, by whatever the system shows of it (waited_linux.go).
 
 func (s *socket) tellRead(o *hooked, p []byte) (int, error) {
-	start, before := o.startRecv(), o.readWait.Load()
+	r, before := o.startRecv(), o.readWait.Load()
 	n, err := s.top.Read(p)
-	o.endRecv(start, time.Duration(o.readWait.Load()-before), p[:n], err)
+	o.endRecv(r, time.Duration(o.readWait.Load()-before), p[:n], err)
 	return n, err
 }
 
@@ -83,9 +83,9 @@ func (h *hijackedConn) read(p []byte) (int, error) {
 	if o == nil {
 		return h.Conn.Read(p)
 	}
-	start := o.startRecv()
+	r := o.startRecv()
 	n, wait, err := waitedRead(h.Conn, p)
-	o.endRecv(start, wait, p[:n], err)
+	o.endRecv(r, wait, p[:n], err)
 	return n, err
 }
 
