@@ -34,7 +34,7 @@ type Options struct {
 	// Unbatched sends every line in a packet of its own, and at once, as Hypercorn and Gunicorn do.
 	Unbatched bool
 	// MaxWaiting is how many full packets of a worker wait at most while the server is slow; beyond that the
-	// oldest is dropped. 0 is 64.
+	// oldest is dropped. 0 is 256.
 	MaxWaiting int
 
 	// Workers and Backlog, if not nil, are asked at once and at every ReportEvery for the gauge "workers" and the
@@ -79,7 +79,7 @@ func (o Options) withDefaults() (_ Options, network, address string, err error) 
 		}
 	}
 	if o.MaxWaiting <= 0 {
-		o.MaxWaiting = 64
+		o.MaxWaiting = 256
 	}
 	if o.ReportEvery <= 0 {
 		o.ReportEvery = 10 * time.Second
