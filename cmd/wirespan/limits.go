@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -10,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/wirespan/wirespan/httpcore"
 	"github.com/wirespan/wirespan/limit"
@@ -105,6 +108,28 @@ func newLimiter(site http.Handler, o *serverOptions) (*limiter, error) {
 		TrustedProxies: o.trustedProxies, HealthCheckPath: o.healthCheckPath,
 	})
 	return &limiter{h, l}, err
+}
+
+// tell has the meter count what is refused; a nil one does not.
+func (l *limiter) tell(m *meter) error {
+	if l == nil || m == nil {
+		return nil
+	}
+	rate := metric.WithAttributes(attribute.String("error.type", "rate_limited"))
+	room := metric.WithAttributes(attribute.String("error.type", "max_concurrent_requests_exceeded"))
+	_, err := m.provider.Meter(tracerName).Int64ObservableCounter("wirespan.request.rejected",
+		metric.WithUnit("{request}"), metric.WithDescription("Requests that a limit has refused."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			s := l.Stats()
+			if l.options.rate.perSecond > 0 {
+				o.Observe(int64(s.RateLimited), rate)
+			}
+			if l.options.maxRequests > 0 {
+				o.Observe(int64(s.Shed), room)
+			}
+			return nil
+		}))
+	return err
 }
 
 // describe says in a line what has been refused.

@@ -71,6 +71,9 @@ func TestRateLimit(t *testing.T) {
 	if _, body := fetch(t, s.admin+"/readyz?verbose"); !strings.Contains(body, "[+] limits: 2 requests refused for their rate, 2 clients remembered\n") {
 		t.Errorf("/readyz?verbose says %q", body)
 	}
+	if n := refusedOf(t, s, "rate_limited"); n != 2 {
+		t.Errorf("%v requests are counted as refused", n)
+	}
 	s.stop()
 	s.stdout.await(t, `GET +/sync +429 `)
 	s.stderr.await(t, `stopped.* requests_rate_limited=2 requests_shed=0`)
@@ -90,11 +93,25 @@ func TestMaxRequests(t *testing.T) {
 	if _, body := fetch(t, s.admin+"/readyz?verbose"); !strings.Contains(body, "[+] limits: 1 requests refused for want of room, 1 of 1 in progress\n") {
 		t.Errorf("/readyz?verbose says %q", body)
 	}
+	if n := refusedOf(t, s, "max_concurrent_requests_exceeded"); n != 1 {
+		t.Errorf("%v requests are counted as refused", n)
+	}
 	_ = resp.Body.Close()
 	waitFor(t, s.admin+"/readyz?verbose", "0 of 1 in progress")
 	if resp, _ := s.get("/"); resp.StatusCode != 200 {
 		t.Errorf("status %d afterwards", resp.StatusCode)
 	}
+}
+
+// refusedOf returns the metric of the requests that were refused, of which there is one for each limit that there is.
+func refusedOf(t *testing.T, s *served, why string) float64 {
+	t.Helper()
+	const name = "wirespan_request_rejected_total"
+	all := families(t, s)
+	if n := len(all[name].GetMetric()); n != 1 {
+		t.Errorf("there are %d of %s, want one", n, name)
+	}
+	return find(t, all, name, "error_type="+why).GetCounter().GetValue()
 }
 
 func TestMaxConnections(t *testing.T) {

@@ -196,6 +196,9 @@ func (a *app) prepare(s *server, to *destinations, addr net.Addr, log *serverLog
 	if err == nil {
 		s.limiter, err = newLimiter(s.site.handler, s.options)
 	}
+	if err == nil {
+		err = s.limiter.tell(t.meter)
+	}
 	if err != nil {
 		return errors.Join(err, s.options.flush(t.shutdown))
 	}
