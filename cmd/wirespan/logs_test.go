@@ -53,27 +53,30 @@ func TestWhereLogsGo(t *testing.T) {
 	}
 }
 
-// record returns the only log record with this text.
+// record returns the last log record with this text.
 func (b *backend) record(t *testing.T, text string) *logspb.LogRecord {
 	t.Helper()
+	with := b.records(text)
+	if len(with) == 0 {
+		t.Fatalf("there is no record %q", text)
+	}
+	return with[len(with)-1]
+}
+
+// records returns the log records with this text.
+func (b *backend) records(text string) (with []*logspb.LogRecord) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var found *logspb.LogRecord
-	var there []string
 	for _, rl := range b.logs {
 		for _, sl := range rl.GetScopeLogs() {
 			for _, r := range sl.GetLogRecords() {
-				there = append(there, r.GetBody().GetStringValue())
 				if r.GetBody().GetStringValue() == text {
-					found = r
+					with = append(with, r)
 				}
 			}
 		}
 	}
-	if found == nil {
-		t.Fatalf("there is no record %q among %q", text, there)
-	}
-	return found
+	return with
 }
 
 func attributeOf(r *logspb.LogRecord, key string) *commonpb.AnyValue {
