@@ -58,6 +58,38 @@ func TestPanics(t *testing.T) {
 	})
 }
 
+// Whatever becomes of a handler, its worker goes on, and need not be started again.
+func TestWorkersOutlivePanics(t *testing.T) {
+	onEngines(t, func(t *testing.T, e httpcore.Engine) {
+		server := &httpcore.Server{Engine: e, Workers: 1, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/exit" {
+				runtime.Goexit()
+			}
+			panic("no")
+		})}
+		server.Sync = httpcore.SyncHandlerFunc(func(_ *httpcore.SyncResponse, r *httpcore.SyncRequest) bool {
+			if r.Path() == "/sync" {
+				panic("no")
+			}
+			return r.Path() == "/well"
+		})
+		h := hookInto(server, succeed)
+		s := start(t, server)
+		idle := s.dial()
+		for range 3 {
+			for _, path := range []string{"/panic", "/exit", "/sync"} {
+				if r := s.dial().send(get(path)).recv("GET"); r.StatusCode != 500 {
+					t.Errorf("%s: %s", path, r.Status)
+				}
+				if r := idle.send(get("/well")).recv("GET"); r.StatusCode != 200 {
+					t.Errorf("another connection, after %s: %s", path, r.Status)
+				}
+			}
+		}
+		h.want(t, []int{0}, nil)
+	})
+}
+
 type goexit struct{}
 
 // failing fails with value before, while or after it has written.

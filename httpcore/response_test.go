@@ -208,6 +208,7 @@ func TestHeaderFields(t *testing.T) {
 		}},
 		{name: "Date by the handler", handler: sets("Date", "Sat, 21 Nov 2026 07:00:00 GMT", "x")},
 		{name: "Date left out by the handler", handler: func(w http.ResponseWriter, _ *http.Request) { w.Header()["Date"] = nil }},
+		{name: "Server by the handler", handler: sets("Server", "the application's", "x")},
 		{name: "a status without a name", handler: status(299)},
 		{name: "superfluous WriteHeader", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(201)
@@ -221,6 +222,19 @@ func TestHeaderFields(t *testing.T) {
 			w.Header()["not a token"] = []string{"yes"}
 			w.Header()[""] = []string{"yes"}
 		}},
+	})
+}
+
+// What serves is nobody's business, not even when the server answers by itself.
+func TestServerIsNotNamed(t *testing.T) {
+	inMemory := httpcore.SyncHandlerFunc(func(_ *httpcore.SyncResponse, r *httpcore.SyncRequest) bool { return r.Path() == "/sync" })
+	onEngines(t, func(t *testing.T, e httpcore.Engine) {
+		s := start(t, &httpcore.Server{Engine: e, Sync: inMemory, Handler: http.HandlerFunc(hello)})
+		for request, want := range map[string]int{get("/"): 200, get("/sync"): 200, "nonsense\r\n\r\n": 400} {
+			if r := s.dial().send(request).recv("GET"); r.StatusCode != want || r.Header["Server"] != nil {
+				t.Errorf("%q: %s, Server %q", request, r.Status, r.Header["Server"])
+			}
+		}
 	})
 }
 

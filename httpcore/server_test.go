@@ -40,6 +40,32 @@ func TestHello(t *testing.T) {
 	})
 }
 
+// A connection lasts from its accept to its close.
+func TestConnectionDuration(t *testing.T) {
+	onEngines(t, func(t *testing.T, e httpcore.Engine) {
+		s := start(t, &httpcore.Server{Handler: http.HandlerFunc(hello), Engine: e})
+		c := s.dial().send(get("/"))
+		c.recv("GET")
+		_ = c.Close()
+		events := s.closed()
+		opened, completed := only[*lifecycle.ConnectionOpened](t, events), only[*lifecycle.ConnectionCompleted](t, events)
+		if opened.AcceptedNS == 0 || opened.AcceptedNS > opened.TimestampNS || int64(completed.Duration) != completed.TimestampNS-opened.AcceptedNS {
+			t.Errorf("%v from %d to %d", completed.Duration, opened.AcceptedNS, completed.TimestampNS)
+		}
+	})
+	inBubble(t, serveHello(), func(b bubble) {
+		c := b.dial()
+		time.Sleep(5 * time.Second)
+		c.send(get("/")).recv("GET")
+		time.Sleep(60 * time.Second)
+		_ = c.Close()
+		b.ended()
+		if e := only[*lifecycle.ConnectionCompleted](t, b.rec.Events()); e.Duration != 65*time.Second {
+			t.Errorf("a connection of 65 s is said to have lasted %v", e.Duration)
+		}
+	})
+}
+
 func TestPipelinedResponsesKeepTheirOrder(t *testing.T) {
 	onEngines(t, func(t *testing.T, e httpcore.Engine) {
 		s := start(t, &httpcore.Server{Engine: e, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

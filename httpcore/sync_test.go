@@ -2,9 +2,11 @@ package httpcore_test
 
 import (
 	"bytes"
+	"io"
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -174,6 +176,60 @@ func TestSyncFallsThrough(t *testing.T) {
 			_ = c.Close()
 		}
 	})
+}
+
+// Every request is offered to the SyncHandler, then to the Handler, whose routes say the rest: the server has no pages of its
+// own, and a WebSocket is a request that the Handler takes.
+func TestOrderOfDispatch(t *testing.T) {
+	onEngines(t, func(t *testing.T, e httpcore.Engine) {
+		asked := make(chan string, 2)
+		mux := http.NewServeMux()
+		mux.Handle("/sync", hijacker(t, asked))
+		mux.Handle("/ws", hijacker(t, asked))
+		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+			asked <- "Handler"
+			http.NotFound(w, r)
+		})
+		s := start(t, &httpcore.Server{Engine: e, Handler: mux, Sync: httpcore.SyncHandlerFunc(func(_ *httpcore.SyncResponse, r *httpcore.SyncRequest) bool {
+			asked <- "Sync"
+			return r.Path() == "/sync"
+		})})
+		const upgrade = " HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+		for _, c := range []struct {
+			request string
+			status  int
+			asked   []string
+		}{
+			{get("/sync"), 200, []string{"Sync"}},
+			{"GET /sync" + upgrade, 200, []string{"Sync"}},
+			{"GET /ws" + upgrade, 101, []string{"Sync", "Handler"}},
+			{get("/healthz"), 404, []string{"Sync", "Handler"}},
+			{get("/metrics"), 404, []string{"Sync", "Handler"}},
+		} {
+			r := s.dial().send(c.request).recv("GET")
+			var got []string
+			for len(asked) > 0 {
+				got = append(got, <-asked)
+			}
+			if r.StatusCode != c.status || !slices.Equal(got, c.asked) {
+				t.Errorf("%q: %s by %q, want %d by %q", c.request, r.Status, got, c.status, c.asked)
+			}
+		}
+	})
+}
+
+// hijacker takes the connection over, answers 101, and closes it.
+func hijacker(t *testing.T, asked chan<- string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		asked <- "Handler"
+		nc, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = nc.Close() }()
+		_, _ = io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	}
 }
 
 // Bodies that come in pieces, chunks or after 100 Continue never reach a SyncHandler half.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/wirespan/wirespan/httpcore"
 	"github.com/wirespan/wirespan/lifecycle"
@@ -91,6 +92,32 @@ func TestWorkerHooks(t *testing.T) {
 			t.Error(err)
 		}
 		h.want(t, []int{0, 1, 2}, []int{0, 1, 2})
+	})
+}
+
+// No connection is accepted before each worker has started.
+func TestConnectionsWaitForTheWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ready := make(chan struct{})
+		b := newBubble(t, &httpcore.Server{
+			Workers: 2, Handler: http.HandlerFunc(hello),
+			OnWorkerStart: func(worker int) error {
+				if worker == 1 {
+					<-ready
+				}
+				return nil
+			},
+		})
+		accepted := make(chan *client, 1)
+		go func() { accepted <- b.dial() }()
+		synctest.Wait()
+		if len(accepted) > 0 {
+			t.Error("a connection was accepted while a worker was not ready")
+		}
+		close(ready)
+		if r := (<-accepted).send(get("/")).recv("GET"); r.body != "Hello, World!" {
+			t.Errorf("got %s %q", r.Status, r.body)
+		}
 	})
 }
 

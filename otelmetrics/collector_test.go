@@ -161,6 +161,21 @@ func TestConnections(t *testing.T) {
 	expect(t, all, "wirespan.connection.rejected", "error.type=max_concurrent_connections_exceeded network.transport=tcp network.type=ipv4: 2")
 }
 
+// The numbers are those of the process, whichever of its workers has counted.
+func TestWorkersAreToldTogether(t *testing.T) {
+	c := otelmetrics.New(otelmetrics.Config{})
+	for worker := range 3 {
+		w := open(c, worker)
+		w.respond(w.start("GET"), 200, time.Second)
+		w.start("GET")
+	}
+	all := collect(t, c)
+	expect(t, all, "http.server.request.duration",
+		"http.request.method=GET http.response.status_code=200 network.protocol.version=1.1 url.scheme=http: 3, 3")
+	expect(t, all, "http.server.active_requests", "http.request.method=GET url.scheme=http: 3")
+	expect(t, all, "wirespan.connection.count", states(0, 3, 0)...)
+}
+
 // A negative backlog is not known.
 func TestBacklogThatIsNotKnown(t *testing.T) {
 	c := otelmetrics.New(otelmetrics.Config{Backlog: func() int { return -1 }})

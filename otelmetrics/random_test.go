@@ -92,6 +92,11 @@ func agrees(t *testing.T, c *otelmetrics.Collector, events []lifecycle.Event) {
 		}
 	}
 	all := collect(t, c)
+	for _, name := range []string{"http.server.active_requests", "wirespan.connection.count"} { // which balanced has seen
+		if all[name].Data == nil {
+			t.Errorf("there is no %s", name)
+		}
+	}
 	if n, _ := count(all["http.server.request.duration"]); n != requests {
 		t.Errorf("%d requests, and there were %d", n, requests)
 	}

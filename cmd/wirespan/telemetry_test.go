@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -317,6 +318,34 @@ func TestTrustedProxiesNameTheClient(t *testing.T) {
 	s.stop()
 	if got := b.one(t, "GET /users/{id}", serverKind, nil).attributes["client.address"]; got != "192.0.2.1" {
 		t.Errorf("client.address is %v", got)
+	}
+}
+
+// What goes as it should is told at the level debug alone, what goes wrong at warn.
+func TestEventsAreLoggedAtTheirLevel(t *testing.T) {
+	for level, want := range map[string]struct{ started, failed bool }{
+		"":      {false, true},
+		"debug": {true, true},
+		"warn":  {false, true},
+		"error": {false, false},
+	} {
+		args := []string{"demo", "--traces", "none", "--error-log", filepath.Join(t.TempDir(), "log")}
+		if level != "" {
+			args = append(args, "--log-level", level)
+		}
+		s := start(t, nil, args...)
+		s.get("/status/204")
+		s.raw("nonsense\r\n\r\n")
+		s.stop()
+		log := readFile(t, args[4])
+		for event, want := range map[string]bool{
+			"event=ConnectionOpened": want.started, "event=RequestStarted": want.started, "event=ResponseCompleted": want.started,
+			"event=RequestFailed": want.failed,
+		} {
+			if strings.Contains(log, event) != want {
+				t.Errorf("--log-level %q: %s is there: %t, want %t, in\n%s", level, event, !want, want, log)
+			}
+		}
 	}
 }
 
