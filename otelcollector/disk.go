@@ -70,12 +70,12 @@ type disk struct {
 	packed  bytes.Buffer
 
 	mu       sync.Mutex
-	suspects map[uint64]suspect // frames that failed, by ordinal
+	suspects map[spool.FrameID]suspect // frames that failed
 }
 
 // suspect is what is known of a frame that failed.
 type suspect struct {
-	since uint64    // uploads that were accepted before it failed first
+	suspicion
 	after time.Time // not to be tried before
 }
 
@@ -107,7 +107,7 @@ func openDisk(cfg *Config, head []byte, observe func(spool.Op, time.Duration, er
 	if err != nil {
 		return nil, fmt.Errorf("otelcollector: %w: %w", ErrSpoolDir, err)
 	}
-	return &disk{spool: s, head: head, journal: cfg.SpoolMode == SpoolJournal, dead: cfg.SpoolDeadBytes > 0, suspects: map[uint64]suspect{}}, nil
+	return &disk{spool: s, head: head, journal: cfg.SpoolMode == SpoolJournal, dead: cfg.SpoolDeadBytes > 0, suspects: map[spool.FrameID]suspect{}}, nil
 }
 
 // ledger returns the counters of a worker that outlive the process; nil without a spool.
@@ -147,7 +147,8 @@ func (d *disk) append(b *batch, compress bool) (*spool.Frame, error) {
 		g := &b.groups[i]
 		if g.first.Before(s.First) {
 			s.First = g.first
-		} else if g.last.After(s.Last) {
+		}
+		if g.last.After(s.Last) {
 			s.Last = g.last
 		}
 		s.Buffers = append(s.Buffers, g.copies)
@@ -239,9 +240,9 @@ func (d *disk) release(b *batch) { d.spool.Release(b.frame) }
 // to wait: nothing else may be left to be tried.
 func (d *disk) retry(b *batch, up bool) {
 	d.mu.Lock()
-	s, known := d.suspects[b.frame.Ordinal()]
+	s, known := d.suspects[b.frame.ID()]
 	if !known { // it failed before it came into the spool
-		s.since = b.since
+		s.suspicion = b.suspicion
 	}
 	s.after = time.Time{}
 	if up {
@@ -256,34 +257,31 @@ func (d *disk) retry(b *batch, up bool) {
 func (d *disk) pause(f *spool.Frame, now time.Time) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return max(d.suspects[f.Ordinal()].after.Sub(now), 0)
+	return max(d.suspects[f.ID()].after.Sub(now), 0)
 }
 
-// failed notes that an upload of a batch has failed. It returns how often one did before, and how many others were accepted
-// before the first of them.
-func (d *disk) failed(b *batch, accepted uint64) (tries int, since uint64) {
+// failed notes that an upload of a batch has failed: see suspicion.
+func (d *disk) failed(b *batch, accepted uint64) (suspected, poison bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s, known := d.suspects[b.frame.Ordinal()]
-	if !known {
-		s = suspect{since: accepted}
-		d.noteLocked(b.frame, s)
-	}
-	return b.frame.Attempts(), s.since
+	s := d.suspects[b.frame.ID()]
+	suspected, poison = s.failed(accepted)
+	d.noteLocked(b.frame, s)
+	return suspected, poison
 }
 
 func (d *disk) noteLocked(f *spool.Frame, s suspect) {
 	if len(d.suspects) >= maxSuspects {
 		clear(d.suspects)
 	}
-	d.suspects[f.Ordinal()] = s
+	d.suspects[f.ID()] = s
 }
 
 // acquit forgets what is known of a frame.
 func (d *disk) acquit(f *spool.Frame) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.suspects, f.Ordinal())
+	delete(d.suspects, f.ID())
 }
 
 // timeToSend returns the context within which Shutdown sends: with a spool it leaves some time to that.

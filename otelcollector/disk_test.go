@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -401,6 +402,99 @@ func TestPoison(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A batch is no poison that fails while the receiver is away, however many others were accepted before or after the outage.
+func TestOutageIsNoPoison(t *testing.T) {
+	for _, spool := range []bool{false, true} {
+		for _, first := range []string{"others", "outage"} {
+			t.Run(map[bool]string{false: "in memory", true: "in the spool"}[spool]+", first the "+first, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var unlucky atomic.Int32 // uploads of the batch that are to fail although the receiver is there
+					var away outage
+					away.back.Store(true)
+					s := &sink{answer: away.answer, refuse: func(names []string) error {
+						if slices.Contains(names, "GET /unlucky") && unlucky.Add(-1) >= 0 {
+							return unavailable
+						}
+						return nil
+					}}
+					cfg := quiet(t, s)
+					cfg.ErrorHandler = func(error) {}
+					cfg.FlushInterval = 10 * time.Millisecond
+					if spool {
+						cfg.SpoolDir = spoolDir(t)
+					}
+					c := newCollector(t, cfg)
+					w := dial(t, c)
+					outage := func() {
+						away.back.Store(false)
+						time.Sleep(time.Minute)
+						away.back.Store(true)
+					}
+					others := func() {
+						unlucky.Store(3)
+						for range 100 {
+							time.Sleep(2 * cfg.FlushInterval)
+							requests(t, c, 1)
+						}
+					}
+					if first == "others" {
+						unlucky.Store(1)
+						w.start("GET", "/unlucky").complete(200, route("/unlucky"))
+						time.Sleep(2 * cfg.FlushInterval)
+						for range 10 { // before the next try
+							requests(t, c, 1)
+							time.Sleep(cfg.FlushInterval)
+						}
+						outage()
+					} else {
+						away.back.Store(false)
+						w.start("GET", "/unlucky").complete(200, route("/unlucky"))
+						outage()
+						others()
+					}
+					time.Sleep(time.Minute)
+					synctest.Wait()
+					if st := c.Stats(); count(s, "GET /unlucky") != 1 || st.TotalDropped() != 0 {
+						t.Errorf("accounts: %+v", st)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Shutdown gives up a batch that the receiver does not take, also when too few others were accepted for it to be poison.
+func TestShutdownGivesUpOneThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{refuse: func(names []string) error {
+			if slices.Contains(names, "GET /fails") {
+				return unavailable
+			}
+			return nil
+		}}
+		cfg := quiet(t, s)
+		cfg.ErrorHandler = func(error) {}
+		c, err := otelcollector.New(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dial(t, c).start("GET", "/fails").complete(200, route("/fails"))
+		time.Sleep(time.Second + time.Millisecond)
+		requests(t, c, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		begin := time.Now()
+		err = c.Shutdown(ctx)
+		if took := time.Since(begin); err == nil || took > time.Minute {
+			t.Errorf("shut down after %v: %v", took, err)
+		}
+		if st := c.Stats(); st.Exported != 1 || st.Dropped[otelcollector.DroppedShutdown] != 1 {
+			t.Errorf("accounts: %+v", st)
+		}
+		checkBalance(t, c.Stats())
+	})
 }
 
 // Wrong credentials cost some batches until somebody mends them, and no more.

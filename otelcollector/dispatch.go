@@ -6,13 +6,6 @@ import (
 	"time"
 )
 
-const (
-	// poisonTries is how often a batch fails, and poisonOthers how many others are accepted meanwhile, until it is the batch
-	// that is taken for the cause.
-	poisonTries  = 8
-	poisonOthers = 8
-)
-
 // dispatch begins uploads as the receiver admits them, until the pipeline is closed: those of this process first, those
 // from the spool when none of them waits.
 func (p *pipeline) dispatch() {
@@ -115,7 +108,7 @@ type verdict struct {
 	took      time.Duration
 	givenUp   bool // by this side, which says nothing about the receiver
 	demand    bool // other batches wait
-	suspected bool // others were accepted since the batch failed first
+	suspected bool // others were accepted since the batch failed last
 	poison    bool // and that often enough
 }
 
@@ -204,18 +197,13 @@ func (p *pipeline) letGo(b *batch) {
 	p.recycle(b)
 }
 
-// blame notes that an upload of b has failed, and says whether that may be the fault of b: others were accepted since it
-// failed first, and it still fails. When both have happened often enough, it is poison.
+// blame notes that an upload of b has failed: see suspicion.
 func (p *pipeline) blame(b *batch) (suspected, poison bool) {
 	accepted := p.receiver.acceptedSoFar()
-	tries, since := b.tries, b.since
 	if b.frame != nil {
-		tries, since = p.disk.failed(b, accepted)
-	} else if b.tries == 0 {
-		b.since, since = accepted, accepted
+		return p.disk.failed(b, accepted)
 	}
-	others := accepted - since
-	return others > 0, tries+1 >= poisonTries && others >= poisonOthers
+	return b.suspicion.failed(accepted)
 }
 
 // abandon drops what waits in memory.

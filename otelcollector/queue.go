@@ -27,10 +27,10 @@ type batch struct {
 	seq    uint64
 	lent   atomic.Int32 // buffers that grpc may still read; see handOver
 
-	tries   int       // that failed, and another one may help
-	since   uint64    // uploads that were accepted before the first of them
-	after   time.Time // not to be tried before
-	noSpool bool      // the spool does not take it
+	tries     int // that failed, and another one may help
+	suspicion suspicion
+	after     time.Time // not to be tried before
+	noSpool   bool      // the spool does not take it
 
 	frame *spool.Frame // where it is in the spool; nil: it is not
 	raw   []byte       // a ResourceSpans as it was spooled; nil: it did not come from there

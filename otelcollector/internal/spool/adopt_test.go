@@ -50,6 +50,33 @@ func TestF33Siblings(t *testing.T) {
 	})
 }
 
+// TestFramesOfSeveralProcessesAreToldApart, although each of them numbers its own.
+func TestFramesOfSeveralProcessesAreToldApart(t *testing.T) {
+	m := newMemoryFiles(t)
+	dead := []*Spool{start(t, small(m)), start(t, small(m))}
+	for _, s := range dead {
+		addFrom(t, s, 0, 1)
+	}
+	for _, s := range dead {
+		_ = s.home.lock.Close() // it is killed
+	}
+	s := start(t, small(m))
+	s.Release(add(t, s, 0))
+	ids := map[FrameID]bool{}
+	for range 2 { // they have the same names when they are handed out again
+		var held []*Frame
+		for f := s.Next(); f != nil; f = s.Next() {
+			held, ids[f.ID()] = append(held, f), true
+		}
+		if len(held) != 3 || len(ids) != 3 {
+			t.Fatalf("%d frames with %d names, want 3", len(held), len(ids))
+		}
+		for _, f := range held {
+			s.Retry(f)
+		}
+	}
+}
+
 // TestADirectoryWithoutALock belongs to nobody, unless it is empty: then somebody may be about to lock it.
 func TestADirectoryWithoutALock(t *testing.T) {
 	m := newMemoryFiles(t)

@@ -50,7 +50,7 @@ func (s *Spool) take(f *Frame, copies []*Buffer) error {
 		c.Reset()
 	}
 	s.wroteLocked()
-	f.held = true
+	f.handOutLocked()
 	s.stats.Appended += uint64(f.spans)
 	s.stats.Frames++
 	s.stats.Spans += uint64(f.spans)

@@ -22,6 +22,7 @@ type Frame struct {
 	at      int64    // where it begins in its segment
 	segment *segment // nil: in none now, see Spool.homeless
 
+	id    FrameID
 	bytes []byte // all of it, until it is synced; nil from then on
 	held  bool   // somebody has it
 
@@ -38,8 +39,22 @@ func (f *Frame) Spans() int { return int(f.spans) }
 // Size returns how many bytes its payload has.
 func (f *Frame) Size() int { return int(f.payload) }
 
-// Ordinal returns the ordinal of its first span: no other frame of the same instance has it.
-func (f *Frame) Ordinal() uint64 { return f.ordinal }
+// FrameID tells the frames of a spool apart, adopted ones too.
+type FrameID struct {
+	segment uint64 // its rank
+	at      int64
+}
+
+// ID returns where it was when it was handed out. It has another ID later when it had to be written anew meanwhile.
+func (f *Frame) ID() FrameID { return f.id }
+
+// handOutLocked gives it to somebody.
+func (f *Frame) handOutLocked() {
+	f.held = true
+	if f.segment != nil {
+		f.id = FrameID{f.segment.rank, f.at}
+	}
+}
 
 // Encoding returns what its payload is.
 func (f *Frame) Encoding() Encoding { return f.encoding }

@@ -41,7 +41,7 @@ func (s *Spool) Next() *Frame {
 		}
 	}
 	if f != nil {
-		f.held = true
+		f.handOutLocked()
 	}
 	return f
 }
