@@ -100,8 +100,8 @@ func (s *Spool) inherit(h *home) {
 			h.keep = true
 		}
 	}
-	if ledger != "" { // before anything that it counts is settled
-		s.reckon(ledger, mapped)
+	if ledger != "" && !s.reckon(ledger, mapped) { // before anything that it counts is settled
+		h.keep = true
 	}
 	slices.SortFunc(segments, func(a, b *segment) int {
 		switch {
@@ -176,27 +176,42 @@ func (s *Spool) look(h *home, path string) *segment {
 	return g
 }
 
-// reckon counts what a dead process did not live to count, and is not in its arena.
-func (s *Spool) reckon(path string, mapped uint64) {
+// reckon counts what a dead process did not live to count, and is not in its arena. Who removes the ledger counts: false if
+// that is not us.
+func (s *Spool) reckon(path string, mapped uint64) bool {
+	lost, err := s.readLedger(path)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.failedLocked(OpLedger, err)
+	}
+	if err := s.files.remove(path); err != nil {
+		s.failedLocked(OpLedger, err)
+		return false
+	}
+	lost -= min(lost, mapped)
+	s.ledger.Slot(0).Ended.Add(lost) // whoever comes next counts them if we do not live to tell
+	s.untold += lost
+	s.stats.Dropped[Crash] += lost
+	return true
+}
+
+// readLedger returns how many spans a dead process had in its memory.
+func (s *Spool) readLedger(path string) (lost uint64, err error) {
 	file, err := s.files.open(path)
 	if err != nil {
-		s.failed(OpLedger, err)
-		return
+		return 0, err
 	}
 	defer file.Close()
 	page := make([]byte, ledgerSize)
 	if err := readFull(file, page, 0); err != nil {
-		s.failed(OpLedger, err)
-	} else if lost, ok := reckon(page); ok {
-		s.mu.Lock()
-		s.stats.Dropped[Crash] += lost - min(lost, mapped)
-		s.mu.Unlock()
-	} else {
-		s.failed(OpLedger, errForeign)
+		return 0, err
 	}
-	if err := s.files.remove(path); err != nil {
-		s.failed(OpLedger, err)
+	lost, ok := reckon(page)
+	if !ok {
+		return 0, errForeign
 	}
+	return lost, nil
 }
 
 // exhume returns what is in a dead/.

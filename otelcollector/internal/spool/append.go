@@ -152,7 +152,7 @@ func (s *Spool) createLocked() (*segment, error) {
 // enlistLocked adds a segment as the newest.
 func (s *Spool) enlistLocked(g *segment) {
 	s.rank++
-	g.rank = s.rank
+	g.rank, g.since = s.rank, time.Now()
 	g.home.segments++
 	s.segments = append(s.segments, g)
 	s.bytes += g.disk()

@@ -24,13 +24,17 @@ func (s *Spool) crowdedLocked() bool {
 // maxDrift is how far the wall clock may have moved against the monotonic one until nothing is believed to be too old.
 const maxDrift = time.Hour
 
+// grace is how long a segment is kept however old it looks: the process before this one may have had a wall clock that went wrong,
+// or this one has, and the receiver should have the time to take the spans.
+const grace = time.Hour
+
 // expire drops segments whose newest span is too old to be worth anything.
 func (s *Spool) expire() {
 	if s.options.MaxAge < 0 {
 		return
 	}
 	now := s.options.wall()
-	if drift := now.Round(0).Sub(s.began.Round(0)) - time.Since(s.began); drift.Abs() >= maxDrift {
+	if drift := now.Round(0).Sub(s.since.Round(0)) - time.Since(s.began); drift.Abs() >= maxDrift {
 		return
 	}
 	before := now.Add(-s.options.MaxAge).UnixNano()
@@ -40,7 +44,7 @@ func (s *Spool) expire() {
 		s.retireLocked()
 	}
 	for _, g := range append([]*segment(nil), s.segments...) {
-		if !g.gone && !g.active && !g.busy && g.total.frames > 0 && g.total.last < before {
+		if !g.gone && !g.active && !g.busy && g.total.frames > 0 && g.total.last < before && time.Since(g.since) >= grace {
 			s.dropLocked(g, TooOld)
 		}
 	}

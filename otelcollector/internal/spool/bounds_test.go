@@ -154,7 +154,8 @@ func TestF61Age(t *testing.T) {
 		age, jump  time.Duration
 		maxAge     time.Duration
 		pending    uint64
-		fromBefore bool
+		fromBefore bool // in the spool of a process before, and
+		stepped    bool // the jump was between the two
 	}{
 		{name: "young", age: 47 * time.Hour, pending: 30},
 		{name: "old", age: 49 * time.Hour},
@@ -162,6 +163,8 @@ func TestF61Age(t *testing.T) {
 		{name: "for ever", age: 1000 * time.Hour, maxAge: -1, pending: 30},
 		{name: "ten years ahead", jump: 10 * 365 * 24 * time.Hour, pending: 30},
 		{name: "ten years ahead, of a dead process", jump: 10 * 365 * 24 * time.Hour, pending: 30, fromBefore: true},
+		{name: "ten years ahead between two processes", jump: 10 * 365 * 24 * time.Hour, pending: 30, fromBefore: true, stepped: true},
+		{name: "the same, an hour later", age: time.Hour, jump: 10 * 365 * 24 * time.Hour, fromBefore: true, stepped: true},
 		{name: "an hour back, and old", age: 49 * time.Hour, jump: -time.Hour, pending: 30},
 		{name: "ten minutes back, and old", age: 49 * time.Hour, jump: -10 * time.Minute},
 	} {
@@ -184,6 +187,9 @@ func TestF61Age(t *testing.T) {
 			if c.fromBefore {
 				if err := s.finish(); err != nil {
 					t.Fatal(err)
+				}
+				if c.stepped {
+					jump = c.jump
 				}
 				s = start(t, o)
 			}

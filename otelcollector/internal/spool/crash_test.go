@@ -239,16 +239,66 @@ func TestSpansOfADeadProcessThatWereNowhereAreCounted(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	next.adopt()
+	m.unlock() // killed after it has told
 	other := start(t, small(m))
 	if st := balanced(t, other); st.Dropped[Crash] != 0 {
 		t.Errorf("counted twice: %+v", st)
 	}
-	if err := next.finish(); err != nil {
+	if err := other.finish(); err != nil {
 		t.Fatal(err)
 	}
 	last := start(t, small(m))
 	if st := balanced(t, last); st.Dropped[Crash] != 0 || st.Spans != 30 {
 		t.Errorf("after an orderly end: %+v", st)
+	}
+}
+
+// TestWhatDiedWithOneIsToldByTheNext, however many are killed before anybody has asked them.
+func TestWhatDiedWithOneIsToldByTheNext(t *testing.T) {
+	m := newMemoryFiles(t)
+	for range 3 {
+		s, err := open(small(m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.adopt()
+		s.Ledger().Slot(1).Ended.Add(5)
+		m.unlock() // it is killed
+	}
+	s := start(t, small(m))
+	if st := balanced(t, s); st.Dropped[Crash] != 15 {
+		t.Errorf("%d spans are counted of three processes with 5 each", st.Dropped[Crash])
+	}
+}
+
+// TestALedgerThatStaysIsCountedByTheNext, and not again and again by one that cannot remove it.
+func TestALedgerThatStaysIsCountedByTheNext(t *testing.T) {
+	m := newMemoryFiles(t)
+	s := start(t, small(m))
+	s.Ledger().Slot(0).Ended.Add(5)
+	path := s.home.path + "/" + ledgerName
+	m.unlock() // it is killed
+	m.fail = func(c *call) error {
+		if c.what == "remove" && c.path == path {
+			return syscall.EROFS
+		}
+		return nil
+	}
+	s = start(t, small(m))
+	s.adopt()
+	if st := balanced(t, s); st.Dropped[Crash] != 0 || st.Errors[Failure{OpLedger, errno(syscall.EROFS)}] != 1 {
+		t.Errorf("%+v", st)
+	}
+	m.fail = nil
+	if err := s.finish(); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, small(m))
+	if st := balanced(t, s); st.Dropped[Crash] != 5 {
+		t.Errorf("%+v", st)
+	}
+	if err := s.finish(); err != nil || len(m.nodes) != 1 {
+		t.Errorf("%v, left are %v", err, m.nodes)
 	}
 }
 

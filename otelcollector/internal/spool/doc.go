@@ -72,15 +72,15 @@
 //
 //	buffer := s.Arena().Get(scope)
 //	...
-//	counts.Ended.Add(1)
 //	buffer.Add(span)
+//	counts.Ended.Add(1)
 //	...
 //	f, err := s.Append(spool.Batch{Payload: b, Spans: n, Buffers: []*spool.Buffer{buffer}}) // or it is delivered, or given up:
 //	buffer.Recycle()
 //	counts.Acked.Add(n)
 //
-// That is the order for the ledger: counted as ended, then added; recycled, then counted as what it has become. A crash between the
-// two counts a span as lost that is not, never the other way round. A span for which there is no buffer, or no room in it, is in
+// That is the order for the ledger: added, then counted as ended; recycled, then counted as what it has become. A crash between the
+// first two delivers a span that is not counted, and one between the last two counts a span as lost that is not. A span for which there is no buffer, or no room in it, is in
 // memory only, and the ledger has it counted. Close removes all files but those in which spans are published: they are for who
 // comes next.
 //

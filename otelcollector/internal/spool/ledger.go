@@ -7,7 +7,8 @@ import (
 )
 
 // Ledger is a page of counters that outlives the process: the kernel keeps it, so a process that is killed at any
-// instruction has counted all that it finished. Whoever adopts what it left counts what is missing as dropped for Crash.
+// instruction has counted all that it finished. Whoever adopts what it left counts what is missing as dropped for Crash, and has
+// it in a ledger of its own until Stats has told of it.
 //
 // It does not outlive a loss of power, nor a process whose disk took no ledger when it started: there it is plain memory.
 type Ledger struct {

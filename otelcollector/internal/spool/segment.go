@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"time"
 )
 
 // segment is a file of frames. Spool.mu guards it, but for the file while it is busy.
@@ -12,7 +13,8 @@ type segment struct {
 	home   *home
 	number uint64
 	path   string
-	rank   uint64 // order of replay
+	rank   uint64    // order of replay
+	since  time.Time // when it came into this spool
 	salt   uint32
 	mapped bool // it is a file of an arena
 

@@ -15,7 +15,8 @@ type Spool struct {
 	files   fileSystem
 	ledger  *Ledger
 	arena   *Arena
-	began   time.Time // by both clocks
+	began   time.Time // by the monotonic clock, and
+	since   time.Time // by the wall clock
 
 	ready   chan struct{} // has a token when Next may have something
 	kick    chan struct{} // has a token when a group is large enough to be synced
@@ -52,7 +53,8 @@ type Spool struct {
 	// Reading: where Next goes on.
 	cursor cursor
 
-	stats Stats // but for what Stats computes
+	stats  Stats  // but for what Stats computes
+	untold uint64 // of the spans dropped for Crash, those of which Stats has not told yet
 }
 
 // Open begins to spool. What dead processes left is adopted meanwhile, not before Open returns. It fails when the options make no
@@ -76,7 +78,7 @@ func open(o Options) (*Spool, error) {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	s := &Spool{
-		options: o, files: o.files, began: o.wall(), homes: map[string]*home{},
+		options: o, files: o.files, began: time.Now(), since: o.wall(), homes: map[string]*home{},
 		ready: make(chan struct{}, 1), kick: make(chan struct{}, 1), lacking: make(chan struct{}, 1),
 		closing: make(chan struct{}), done: make(chan struct{}),
 	}

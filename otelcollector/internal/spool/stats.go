@@ -51,11 +51,14 @@ type Stats struct {
 	Errors map[Failure]uint64
 }
 
-// Stats returns the figures.
+// Stats returns the figures. Who reads them answers for the spans that died with others: they are not counted again when this
+// process is killed, too.
 func (s *Spool) Stats() Stats {
 	now := s.options.wall()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ledger.Slot(0).Dropped.Add(s.untold)
+	s.untold = 0
 	st := s.stats
 	st.Bytes, st.Segments, st.Trouble = s.bytes, len(s.segments), s.trouble.cause
 	switch {
