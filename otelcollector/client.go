@@ -9,15 +9,25 @@ import (
 // clientFromEnv makes an official client. Its own retry is switched off: it would hold a batch for ten seconds at
 // most, and its error does not tell what has happened. The hooks are told of its connections.
 func clientFromEnv(h *instrument.Hooks) (otlptrace.Client, error) {
-	if err := checkEndpoint(); err != nil {
-		return nil, err
+	for _, check := range [...]func() error{checkEndpoint, checkHeaders, checkCompression} {
+		if err := check(); err != nil {
+			return nil, err
+		}
 	}
 	protocol, err := protocolFromEnv()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case protocol == protocolGRPC:
+	}
+	timeout, err := timeoutFromEnv()
+	if err != nil {
+		return nil, err
+	}
+	secure, err := tlsFromEnv()
+	if err != nil {
+		return nil, err
+	}
+	if protocol == protocolGRPC { // which reads these two again
 		return grpcClient(h), nil
 	}
-	return httpClient(h)
+	return httpClient(h, timeout, secure), nil
 }

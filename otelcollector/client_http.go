@@ -34,17 +34,9 @@ type httpTraces struct {
 	transport *http.Transport
 }
 
-// httpClient makes the client. What the official one reads from the environment for a transport of its own is read
-// here: certificates, timeout. Proxies are those of HTTP_PROXY and HTTPS_PROXY.
-func httpClient(h *instrument.Hooks) (otlptrace.Client, error) {
-	secure, err := tlsFromEnv()
-	if err != nil {
-		return nil, err
-	}
-	timeout, err := timeoutFromEnv()
-	if err != nil {
-		return nil, err
-	}
+// httpClient makes the client, with what the official one would read from the environment for a transport of its own.
+// Proxies are those of HTTP_PROXY and HTTPS_PROXY.
+func httpClient(h *instrument.Hooks, timeout time.Duration, secure *tls.Config) otlptrace.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	dial := transport.DialContext
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -55,10 +47,20 @@ func httpClient(h *instrument.Hooks) (otlptrace.Client, error) {
 	return &httpTraces{
 		Client: otlptracehttp.NewClient(
 			otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}),
-			otlptracehttp.WithHTTPClient(&http.Client{Transport: observeHTTP{transport}, Timeout: timeout}),
+			otlptracehttp.WithHTTPClient(&http.Client{Transport: observeHTTP{transport}, Timeout: timeout, CheckRedirect: followPost}),
 		),
 		transport: transport,
-	}, nil
+	}
+}
+
+// followPost follows the redirects that have the spans sent to another place (RFC 9110, 15.4.8 and 15.4.9). The others have a page
+// fetched, such as that of a login, whose status would be taken for the answer of a receiver.
+func followPost(next *http.Request, via []*http.Request) error {
+	const most = 10 // as net/http
+	if next.Method != http.MethodPost || len(via) >= most {
+		return http.ErrUseLastResponse
+	}
+	return nil
 }
 
 // Stop implements [otlptrace.Client].
@@ -80,6 +82,11 @@ func timeoutFromEnv() (time.Duration, error) {
 	return time.Duration(ms) * time.Millisecond, nil
 }
 
+// halfSet is the error for one of two variables that belong together.
+func halfSet(name, value, missing string) error {
+	return fmt.Errorf("otelcollector: %s is %q, but %s is not set: they belong together", name, value, missing)
+}
+
 // tlsFromEnv returns nil when no certificate is set.
 func tlsFromEnv() (*tls.Config, error) {
 	var config tls.Config
@@ -96,8 +103,13 @@ func tlsFromEnv() (*tls.Config, error) {
 	for _, prefix := range []string{"OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"} {
 		certName, keyName := prefix+"CLIENT_CERTIFICATE", prefix+"CLIENT_KEY"
 		cert, key := env(certName), env(keyName)
-		if cert == "" || key == "" {
+		switch {
+		case cert == "" && key == "":
 			continue
+		case key == "":
+			return nil, halfSet(certName, cert, keyName)
+		case cert == "":
+			return nil, halfSet(keyName, key, certName)
 		}
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
@@ -153,7 +165,10 @@ func (r *result) http(code int, after string) {
 	case http.StatusRequestEntityTooLarge:
 		r.why = DroppedTooLarge
 	default:
-		if code < 500 {
+		switch {
+		case code < 400: // a redirect that is not followed
+			r.why = DroppedConfig
+		case code < 500:
 			r.why = DroppedInvalid
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/contrib/propagators/autoprop"
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/wirespan/wirespan/internal/otlpenv"
 )
 
 // The environment variables that are read here. The others of the specification are read by the official clients
@@ -127,6 +129,25 @@ func checkEndpoint() error {
 		return wrong(name, value, allowed)
 	}
 	return nil
+}
+
+// checkHeaders does not tell the value: it may hold a secret.
+func checkHeaders() error {
+	name, value := firstSet("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+	if entry := otlpenv.WrongHeader(value); entry > 0 {
+		return fmt.Errorf("otelcollector: entry %d of %s has to be key=value, with a value that is percent-encoded", entry, name)
+	}
+	return nil
+}
+
+// checkCompression refuses what the official clients would not compress at all.
+func checkCompression() error {
+	name, value := firstSet("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION")
+	switch value {
+	case "", "none", "gzip":
+		return nil
+	}
+	return wrong(name, value, "gzip or none")
 }
 
 // firstSet returns the first of the variables that is set, and its value.

@@ -28,6 +28,9 @@ func TestVariablesThatMakeNoSense(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "unix:///run/otlp.sock", "http://localhost:4318"},
 		{"OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "milliseconds"},
 		{"OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere.pem", "no such file"},
+		{"OTEL_EXPORTER_OTLP_CLIENT_KEY", "/nowhere.pem", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"},
+		{"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "/nowhere.pem", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY"},
+		{"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "gzip or none"},
 		{"OTEL_RESOURCE_ATTRIBUTES", "novalue", "key=value"},
 	} {
 		t.Run(c.name+"="+c.value, func(t *testing.T) {
@@ -46,6 +49,23 @@ func TestVariablesThatMakeNoSense(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What stands in a header may be a secret, and what follows a comma that should have been encoded may be the rest of one.
+func TestHeadersThatMakeNoSense(t *testing.T) {
+	for _, c := range []struct{ name, value, entry string }{
+		{"OTEL_EXPORTER_OTLP_HEADERS", "secret", "entry 1"},
+		{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "api-key=some,secret", "entry 2"},
+	} {
+		t.Setenv(c.name, c.value)
+		_, err := otelcollector.New(t.Context(), otelcollector.Config{})
+		if err == nil {
+			t.Fatal("New returned no error")
+		}
+		if text := err.Error(); !strings.Contains(text, c.entry+" of "+c.name) || strings.Contains(text, "secret") {
+			t.Errorf("the error is %q", text)
+		}
 	}
 }
 

@@ -3,9 +3,11 @@ package otelcollector_test
 import (
 	"encoding/pem"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +71,40 @@ func TestRealReceivers(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A redirect is followed when the spans are sent on. A page that stands in the way accepts nothing.
+func TestRedirects(t *testing.T) {
+	for code, followed := range map[int]bool{301: false, 302: false, 303: false, 307: true, 308: true} {
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			var r receiver
+			behind := serveHTTP(t, &r)
+			before := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				switch {
+				case req.Method != http.MethodPost: // the page of a login
+				case followed:
+					http.Redirect(w, req, behind+req.URL.Path, code)
+				default:
+					http.Redirect(w, req, "/login", code)
+				}
+			}))
+			t.Cleanup(before.Close)
+			var rep reports
+			c := fromEnv(t, "http/protobuf", before.URL, &rep)
+			requests(t, c, 1)
+			if err := c.ForceFlush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			_, spans := r.received()
+			st := c.Stats()
+			if want := map[bool]uint64{true: 1}[followed]; uint64(len(spans)) != want || st.Exported != want || st.Dropped[otelcollector.DroppedConfig] != 1-want {
+				t.Errorf("%d arrived: %+v", len(spans), st)
+			}
+			if all := rep.seen(); followed != (len(all) == 0) {
+				t.Errorf("reports: %q", all)
+			}
+		})
 	}
 }
 

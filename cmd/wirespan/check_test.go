@@ -191,6 +191,25 @@ func TestCheckRefusesEndpoint(t *testing.T) {
 	refused(t, code, stderr, "OTEL_EXPORTER_OTLP_ENDPOINT", `"localhost:4318"`, "http://127.0.0.1:4318")
 }
 
+// Any of the signals refuses headers of all of them; what stands there may be a secret.
+func TestHeadersAreRefusedWithoutTellingThem(t *testing.T) {
+	for variable, args := range map[string][]string{
+		"OTEL_EXPORTER_OTLP_HEADERS":         {"check"},
+		"OTEL_EXPORTER_OTLP_TRACES_HEADERS":  {"demo"},
+		"OTEL_EXPORTER_OTLP_METRICS_HEADERS": {"demo"},
+		"OTEL_EXPORTER_OTLP_LOGS_HEADERS":    {"demo", "--logs", "otlp"},
+	} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, "api-key=some,secret")
+			code, _, stderr := once(t, nil, args...)
+			refused(t, code, stderr, "entry 2 of "+variable, "key=value")
+			if strings.Contains(stderr, "secret") {
+				t.Errorf("it tells the secret: %q", stderr)
+			}
+		})
+	}
+}
+
 func TestCheckConnectionRefused(t *testing.T) {
 	addr := "127.0.0.1:" + freePort(t)
 	for name, env := range map[string]map[string]string{

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/wirespan/wirespan/internal/otlpenv"
 )
 
 // The protocols of OTLP, as OTEL_EXPORTER_OTLP_PROTOCOL names them.
@@ -58,6 +60,11 @@ func otlpFromEnvironment(env environment, of otlpSignal) (otlpTarget, error) {
 			return t, usagef("%s %q is not allowed: use %s or %s", name, text, protocolHTTP, protocolGRPC)
 		}
 		t.protocol, t.protocolVariable = text, name
+	}
+	if name, list := env.first("OTEL_EXPORTER_OTLP_"+of.name+"_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"); list != "" {
+		if entry := otlpenv.WrongHeader(list); entry > 0 { // which may hold a secret
+			return t, usagef("entry %d of %s is not allowed: use key=value, with a value that is percent-encoded", entry, name)
+		}
 	}
 	name, text := env.first(of.endpointVariable(), endpointVariable)
 	if text == "" {

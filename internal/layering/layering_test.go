@@ -49,7 +49,7 @@ var rules = []rule{
 
 	{packages: "otelcollector/internal/..."},
 	{
-		packages: "otelcollector", may: []string{"lifecycle", "lifecycle/instrument", "internal/forwarded"},
+		packages: "otelcollector", may: []string{"lifecycle", "lifecycle/instrument", "internal/forwarded", "internal/otlpenv"},
 		never: []string{module + "/httpcore"},
 	},
 
@@ -62,10 +62,11 @@ var rules = []rule{
 	{packages: "traceview", may: []string{"lifecycle"}},
 
 	{packages: "internal/forwarded", only: none},
+	{packages: "internal/otlpenv", only: none},
 
 	{packages: "limit", may: []string{"internal/forwarded"}, only: []string{"golang.org/x/time/rate"}},
 
-	{packages: "cmd/wirespan", may: []string{"lifecycle/...", "lifecycle", "httpcore", "limit", "otelcollector", "otelmetrics", "traceview", "internal/forwarded"}},
+	{packages: "cmd/wirespan", may: []string{"lifecycle/...", "lifecycle", "httpcore", "limit", "otelcollector", "otelmetrics", "traceview", "internal/forwarded", "internal/otlpenv"}},
 	{packages: "examples/...", may: []string{"lifecycle/...", "lifecycle", "httpcore", "limit", "otelcollector", "otelmetrics", "traceview"}},
 
 	{packages: "internal/..."}, // tests of the repository as a whole
