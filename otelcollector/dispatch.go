@@ -9,6 +9,7 @@ import (
 // dispatch begins uploads as the receiver admits them, until the pipeline is closed: those of this process first, those
 // from the spool when none of them waits.
 func (p *pipeline) dispatch() {
+	defer close(p.begun)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	waited := false

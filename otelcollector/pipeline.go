@@ -42,6 +42,7 @@ type pipeline struct {
 	closed bool                // by shutdown: new shards are born closed
 
 	replayed  chan *batch     // from the spool to who uploads
+	begun     chan struct{}   // closed when no upload begins any more
 	uploads   context.Context // ends when shutdown runs out of time
 	abort     context.CancelFunc
 	uploading sync.WaitGroup
@@ -77,6 +78,7 @@ func newPipeline(client otlptrace.Client, r *resourcepb.Resource, schemaURL stri
 		scope:    ownScope(),
 		scopes:   map[scopeKey]*shard{},
 		replayed: make(chan *batch),
+		begun:    make(chan struct{}),
 		closing:  make(chan struct{}),
 		stopped:  make(chan struct{}),
 	}
@@ -234,6 +236,7 @@ func (p *pipeline) stop(ctx context.Context) error {
 func (p *pipeline) settled(ctx context.Context) {
 	done := make(chan struct{})
 	p.running.Go(func() {
+		<-p.begun
 		p.uploading.Wait()
 		close(done)
 	})
