@@ -46,6 +46,10 @@ func exporterType(c otlptrace.Client) string {
 	return typeName(c)
 }
 
+// durations are the bounds of the histograms, in seconds: of a write to memory that the kernel has up to an upload that is given up.
+// Without them an SDK would take its own, which are those of milliseconds.
+var durations = metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)
+
 // newMetrics makes the instruments. observe registers what is read.
 func newMetrics(provider metric.MeterProvider, client otlptrace.Client) (*metrics, metric.Meter, error) {
 	meter := provider.Meter(scopeName, metric.WithSchemaURL(schemaURL))
@@ -56,7 +60,7 @@ func newMetrics(provider metric.MeterProvider, client otlptrace.Client) (*metric
 	}
 	var errs []error
 	duration := func(name, description string) metric.Float64Histogram {
-		h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description))
+		h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description), durations)
 		errs = append(errs, err)
 		return h
 	}

@@ -44,6 +44,9 @@ func collect(t *testing.T, r sdkmetric.Reader) map[string]points {
 			case metricdata.Histogram[float64]:
 				for _, v := range d.DataPoints {
 					p[label(t, m.Name, v.Attributes)] = int64(v.Count)
+					if first, last := v.Bounds[0], v.Bounds[len(v.Bounds)-1]; first > 0.001 || last < 10 {
+						t.Errorf("%s has bounds from %v to %v, which tell nothing of uploads and writes in seconds", m.Name, first, last)
+					}
 				}
 			}
 			found[m.Name] = p

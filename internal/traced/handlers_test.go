@@ -16,6 +16,8 @@ import (
 	"github.com/wirespan/wirespan/otelcollector"
 )
 
+var unmade map[string]int
+
 // TestF31HandlersThatEndBadly: a handler panics, writes to a nil map, or ends its goroutine, on a worker that has another connection. That
 // goes on as if nothing had happened, and each request has its span, which says what happened.
 func TestF31HandlersThatEndBadly(t *testing.T) {
@@ -27,8 +29,7 @@ func TestF31HandlersThatEndBadly(t *testing.T) {
 		case "/panic":
 			panic("no")
 		case "/map":
-			var m map[string]int
-			m["no"]++
+			unmade["no"]++
 		case "/exit":
 			runtime.Goexit()
 		case "/abort":

@@ -34,6 +34,7 @@ var (
 var (
 	errLocked  = errors.New("locked by another process")
 	errForeign = errors.New("not a regular file of this user")
+	errRemoved = fmt.Errorf("somebody has removed the file: %w", os.ErrNotExist)
 	errFault   = fmt.Errorf("mapped memory is gone: %w", syscall.EFAULT)
 )
 

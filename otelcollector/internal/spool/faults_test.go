@@ -140,6 +140,61 @@ func TestF54ADirectoryThatWasRemoved(t *testing.T) {
 	_ = s.finish()
 }
 
+// TestF54ADirectoryThatIsRemovedUnderAnOpenFile: what is in the file can still be read, and goes to another directory with the next sync.
+// When there is none to be had, it is counted.
+func TestF54ADirectoryThatIsRemovedUnderAnOpenFile(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		more    int  // batches that come after it
+		gone    bool // the directory of all instances is away, too
+		sealed  int  // batches that are in files which nobody has open
+		arrives int
+	}{
+		{name: "more comes", more: 20, arrives: 40},
+		{name: "nothing comes any more", arrives: 20},
+		{name: "there is nowhere to go", more: 20, gone: true},
+		{name: "sealed segments are lost", more: 20, sealed: 10, arrives: 40},
+	} {
+		m := newMemoryFiles(t)
+		o := small(m)
+		o.SegmentBytes = 20_000
+		s := start(t, o)
+		addFrom(t, s, 100, c.sealed)
+		s.retireLocked()
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		addFrom(t, s, 0, 20)
+		if err := s.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		for path := range m.nodes {
+			if path != testDir || c.gone {
+				delete(m.nodes, path)
+			}
+		}
+		addFrom(t, s, 20, c.more)
+		if err := s.finish(); (err != nil) != c.gone {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		st := balanced(t, s)
+		m.unlock()
+		var got []int
+		if !c.gone {
+			got = drain(t, start(t, small(m)))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, upTo(c.arrives)) {
+			t.Errorf("%s: got %v", c.name, got)
+		}
+		lost := 3 * uint64(20+c.more+c.sealed-c.arrives)
+		if st.Dropped[SpoolIO] != lost || st.Spans+st.Unread != uint64(3*c.arrives) {
+			t.Errorf("%s: %d spans are lost: %+v", c.name, lost, st)
+		}
+		t.Logf("%s: %d spans came, %d could not be saved and are counted", c.name, 3*len(got), lost)
+	}
+}
+
 // TestF54NoDirectoryAtTheStart: what stands in the way of the spool does not stand in the way of the process.
 func TestF54NoDirectoryAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

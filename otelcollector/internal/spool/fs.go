@@ -47,6 +47,8 @@ type file interface {
 	dataSync() error
 	// sync is dataSync for the times of the file, too.
 	sync() error
+	// linked reports whether it has a name: without one it ends with the process.
+	linked() (bool, error)
 }
 
 // entry is a name in a directory.

@@ -197,6 +197,12 @@ func (f systemFile) size() (int64, error) {
 func (f systemFile) truncate(size int64) error { return f.Truncate(size) }
 func (f systemFile) sync() error               { return f.Sync() }
 
+func (f systemFile) linked() (bool, error) {
+	var st unix.Stat_t
+	err := f.call("fstat", func(fd int) error { return unix.Fstat(fd, &st) })
+	return st.Nlink > 0, err
+}
+
 // call makes a system call on the descriptor, again when a signal interrupts it.
 func (f systemFile) call(name string, do func(fd int) error) error {
 	raw, err := f.SyscallConn()

@@ -297,6 +297,12 @@ func (f *memoryFile) truncate(size int64) error {
 func (f *memoryFile) dataSync() error { return f.syncBy("datasync") }
 func (f *memoryFile) sync() error     { return f.syncBy("sync") }
 
+func (f *memoryFile) linked() (bool, error) {
+	f.files.mu.Lock()
+	defer f.files.mu.Unlock()
+	return f.files.nodes[f.path] == f.node, nil
+}
+
 func (f *memoryFile) syncBy(what string) error {
 	f.files.mu.Lock()
 	defer f.files.mu.Unlock()

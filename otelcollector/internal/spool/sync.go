@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -101,10 +102,14 @@ func (s *Spool) persist(j *job) error {
 }
 
 func (s *Spool) syncFile(j *job) error {
-	var err error
-	if j.last {
+	linked, err := j.file.linked()
+	switch {
+	case err != nil:
+	case !linked:
+		err = errRemoved
+	case j.last:
 		err = j.file.sync()
-	} else {
+	default:
 		err = j.file.dataSync()
 	}
 	if err == nil && (!j.linked || j.last) {
@@ -124,6 +129,9 @@ func (s *Spool) persisted(j *job, err error, again bool) bool {
 	g := j.segment
 	g.busy = false
 	if err != nil {
+		if errors.Is(err, errRemoved) {
+			s.rescueLocked(g)
+		}
 		s.abandonLocked(g)
 		if again {
 			s.degradeLocked(OpSync, err)
@@ -155,6 +163,32 @@ func (s *Spool) safeLocked(f *Frame) {
 	f.bytes = nil
 	s.unsynced -= f.size()
 	s.dropCopyLocked(f)
+}
+
+// rescueLocked takes back into memory what is in a file that has no name any more: it can be read until it is closed. What was
+// removed along with it, and is not open, is lost.
+func (s *Spool) rescueLocked(g *segment) {
+	g.unsynced = nil
+	for _, f := range g.frames {
+		if f.state != pending || f.copy {
+			continue
+		}
+		if f.bytes == nil {
+			b := make([]byte, f.size())
+			if err := readFull(g.file, b, f.at); err != nil {
+				s.failedLocked(OpRead, err)
+				continue
+			}
+			f.bytes = b
+			s.unsynced += f.size()
+		}
+		g.unsynced = append(g.unsynced, f)
+	}
+	for _, other := range slices.Clone(s.segments) {
+		if other.home == g.home && other.file == nil && s.loadLocked(other) {
+			s.unloadLocked(other)
+		}
+	}
 }
 
 // abandonLocked stops writing to a file that cannot be trusted any more. What is known to be safe in it stays there, the rest has
