@@ -49,6 +49,15 @@ func TestSpoolFlags(t *testing.T) {
 	}
 }
 
+// A spool without a receiver is no reason not to start, but somebody may rely on it.
+func TestSpoolWithoutExport(t *testing.T) {
+	for _, traces := range []string{"auto", "none"} {
+		s := start(t, nil, "demo", "--traces", traces, "--spool", filepath.Join(t.TempDir(), "spool"))
+		s.stop()
+		expect(t, "standard error", s.stderr.String(), `level=WARN msg="the spool is not used, for traces are not sent over OTLP" spool=.*/spool`)
+	}
+}
+
 // What cannot be sent is sent by the next process, and both say so.
 func TestSpoolOutlivesTheProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")

@@ -97,6 +97,9 @@ func (a *app) startCollectors(
 		}
 		spans = t.spans
 	}
+	if o.spool.dir != "" && !t.hasSpool {
+		t.log.Warn("the spool is not used, for traces are not sent over OTLP", "spool", o.spool.dir)
+	}
 	if to.traces.console {
 		t.console = newConsole(a.stdout, a.coloured(a.stdout))
 		lines = t.console

@@ -102,7 +102,8 @@
 // all that was appended within Options.SyncEvery or Options.SyncBytes. Until then its bytes stay in memory. When a sync or a
 // write fails, nobody knows what is in the file (Linux takes pages for clean after a failed sync): the file is never synced
 // again, its frames that were not synced are written to another one, and only when that has been synced, the old copies
-// are marked as dropped. It is assumed that writing a byte does not damage its neighbours when power fails.
+// are marked as dropped. It is assumed that writing a byte does not damage its neighbours when power fails. A file that somebody has
+// removed is noticed by the next sync: what is pending in it is read back, and written to another one.
 //
 // # Trust
 //
