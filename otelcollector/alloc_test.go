@@ -76,6 +76,7 @@ func TestRequestDoesNotAllocate(t *testing.T) {
 	for _, c := range hotCases {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := quiet(t, &sink{})
+			cfg.FlushInterval = time.Hour // an upload is another's, and allocates
 			cfg.Settings = c.settings
 			col := newCollector(t, cfg)
 			h := newHot(dial(t, col), c.fields...)
@@ -95,6 +96,7 @@ func TestMappedRequestDoesNotAllocate(t *testing.T) {
 	}
 	cfg := spooling(t, &sink{}, spoolDir(t))
 	cfg.SpoolMode = otelcollector.SpoolMapped
+	cfg.FlushInterval = time.Hour
 	h := newHot(dial(t, newCollector(t, cfg)))
 	if n := testing.AllocsPerRun(500, h.serve); n != 0 {
 		t.Errorf("%v allocations a request, want 0", n)
