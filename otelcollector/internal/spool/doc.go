@@ -105,6 +105,9 @@
 // are marked as dropped. It is assumed that writing a byte does not damage its neighbours when power fails. A file that somebody has
 // removed is noticed by the next sync: what is pending in it is read back, and written to another one.
 //
+// What is safe on the disk leaves the memory of the system, where a long outage would otherwise take the place of what the
+// application has there, or count against the limit of its container.
+//
 // # Trust
 //
 // What is on the disk is not trusted: any file may be missing, short, foreign, or noise. That is counted, and never a reason not

@@ -47,6 +47,8 @@ type file interface {
 	dataSync() error
 	// sync is dataSync for the times of the file, too.
 	sync() error
+	// uncache has the system keep in memory no longer what is before an offset and safe on the disk. It need not.
+	uncache(before int64)
 	// linked reports whether it has a name: without one it ends with the process.
 	linked() (bool, error)
 }

@@ -297,6 +297,8 @@ func (f *memoryFile) truncate(size int64) error {
 func (f *memoryFile) dataSync() error { return f.syncBy("datasync") }
 func (f *memoryFile) sync() error     { return f.syncBy("sync") }
 
+func (*memoryFile) uncache(int64) {}
+
 func (f *memoryFile) linked() (bool, error) {
 	f.files.mu.Lock()
 	defer f.files.mu.Unlock()

@@ -48,6 +48,7 @@ func (s *Spool) unsafe() error {
 type job struct {
 	*segment
 	frames int    // of unsynced, those that are meant
+	end    int64  // of what was appended so far
 	last   bool   // nothing will be appended any more
 	footer []byte // to write first, then; nil when that cannot be done
 }
@@ -63,7 +64,7 @@ func (s *Spool) nextJob() (job, bool) {
 		s.finishLocked(g)
 		if !g.gone && g.unsealed {
 			g.busy = true
-			return job{segment: g, frames: len(g.unsynced), last: true, footer: g.total.append(nil, g.salt)}, true
+			return job{segment: g, frames: len(g.unsynced), end: g.end, last: true, footer: g.total.append(nil, g.salt)}, true
 		}
 	}
 	g := s.active
@@ -75,7 +76,7 @@ func (s *Spool) nextJob() (job, bool) {
 		return job{}, false
 	}
 	g.busy = true
-	return job{segment: g, frames: len(g.unsynced)}, true
+	return job{segment: g, frames: len(g.unsynced), end: g.end}, true
 }
 
 // forgetSettled takes the frames that are settled already out of those that have to be synced.
@@ -117,6 +118,9 @@ func (s *Spool) syncFile(j *job) error {
 	}
 	if err == nil && !j.linked {
 		err = s.files.syncDir(s.options.Dir)
+	}
+	if err == nil {
+		j.file.uncache(j.end)
 	}
 	return err
 }
