@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,6 +70,7 @@ type disk struct {
 	writing sync.Mutex // guards what follows: an append may take as long as the disk does
 	buf     []byte
 	packed  bytes.Buffer
+	zip     *gzip.Writer // to packed; nil before it is needed, for it holds a megabyte
 
 	mu       sync.Mutex
 	suspects map[spool.FrameID]suspect // frames that failed
@@ -174,16 +177,24 @@ func appendResourceSpans(dst, head []byte, groups []group) []byte {
 	return dst
 }
 
+// pack compresses buf, in pieces with rests between: half a megabyte keeps a processor for several milliseconds, for which
+// requests would wait.
 func (d *disk) pack() error {
 	d.packed.Reset()
-	w, err := gzip.NewWriterLevel(&d.packed, gzip.BestSpeed)
-	if err == nil {
-		_, err = w.Write(d.buf)
+	if d.zip == nil {
+		var err error
+		if d.zip, err = gzip.NewWriterLevel(&d.packed, gzip.BestSpeed); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = w.Close()
+	d.zip.Reset(&d.packed)
+	for piece := range slices.Chunk(d.buf, 32<<10) {
+		if _, err := d.zip.Write(piece); err != nil {
+			return err
+		}
+		spool.Rest()
 	}
-	return err
+	return d.zip.Close()
 }
 
 // read makes a batch of a frame. When it fails the frame is not held any more.
@@ -207,11 +218,14 @@ func unpack(packed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := io.ReadAll(io.LimitReader(r, spool.MaxPayload+1))
-	if err == nil && len(raw) > spool.MaxPayload {
+	size := binary.LittleEndian.Uint32(packed[len(packed)-4:]) // what it says of itself (RFC 1952, 2.3.1)
+	var raw bytes.Buffer
+	raw.Grow(int(min(size, spool.MaxPayload)) + bytes.MinRead)
+	_, err = raw.ReadFrom(io.LimitReader(r, spool.MaxPayload+1))
+	if err == nil && raw.Len() > spool.MaxPayload {
 		err = errors.New("frame is too large when it is uncompressed")
 	}
-	return raw, err
+	return raw.Bytes(), err
 }
 
 // keepsDead reports whether there is a place for what the receiver refuses for good.

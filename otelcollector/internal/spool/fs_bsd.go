@@ -2,18 +2,12 @@
 
 package spool
 
-import (
-	"runtime"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // dataSync is sync: only Linux has a call that leaves the times alone.
 func (f systemFile) dataSync() error { return f.Sync() }
 
 func (systemFile) uncache(int64) {} // only Linux takes advice about files
-
-func rest() { runtime.Gosched() }
 
 // onNetwork reports whether path is on a file system that other machines share.
 func onNetwork(path string) (bool, error) {

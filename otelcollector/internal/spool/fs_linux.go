@@ -8,10 +8,6 @@ import (
 
 func (f systemFile) dataSync() error { return f.call("fdatasync", unix.Fdatasync) }
 
-// rest leaves the processor to others. It is none of Go's sleeps: in virtual time those would not end while somebody waits for the
-// lock that the one who writes holds.
-func rest() { _ = unix.Nanosleep(&unix.Timespec{Nsec: 100_000}, nil) }
-
 func (f systemFile) uncache(before int64) {
 	whole := before &^ int64(os.Getpagesize()-1) // what follows is appended to the rest, which would have to be read for that
 	_ = f.call("fadvise", func(fd int) error { return unix.Fadvise(fd, 0, whole, unix.FADV_DONTNEED) })

@@ -198,7 +198,7 @@ func (f systemFile) WriteAt(b []byte, at int64) (n int, err error) {
 		if err != nil || n == len(b) {
 			return n, err
 		}
-		rest()
+		Rest()
 	}
 }
 
