@@ -209,11 +209,17 @@ func TestNothingSpins(t *testing.T) {
 			for range 3 { // what has come by now has been seen
 				s.dial().send(get("/")).recv("GET")
 			}
-			before := processorTime(t)
 			const watched = 200 * time.Millisecond
-			time.Sleep(watched)
-			if used := processorTime(t) - before; used > watched/2 {
-				t.Errorf("%v of processor time were used in %v", used, watched)
+			for n := 1; ; n++ { // what spins does not stop: whatever else there is to be done, comes to an end
+				before := processorTime(t)
+				time.Sleep(watched)
+				used := processorTime(t) - before
+				if used <= watched/2 {
+					break
+				}
+				if n == 25 {
+					t.Fatalf("%v of processor time were used in %v, and as much each time before", used, watched)
+				}
 			}
 		})
 	}
