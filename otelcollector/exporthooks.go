@@ -36,19 +36,31 @@ func (e *exportHooks) put(q *queue) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, spans := range q.untold() {
-		if e.hooks.QueuePut != nil {
-			e.hooks.QueuePut(instrument.QueueEvent{Queue: instrument.QueueExport, Item: queued{spans}, Immediate: true})
-		}
+		e.putLocked(spans)
 	}
 }
 
-// got tells of a batch that was taken, for the first time, by somebody who had or had not to wait for it.
+func (e *exportHooks) putLocked(spans int) {
+	if e.hooks.QueuePut != nil {
+		e.hooks.QueuePut(instrument.QueueEvent{Queue: instrument.QueueExport, Item: queued{spans}, Immediate: true})
+	}
+}
+
+// got tells of a batch that was taken, for the first time, by somebody who had or had not to wait for it; and that it has come,
+// if that was after the last put.
 func (e *exportHooks) got(b *batch, waited bool) {
-	if e == nil || e.hooks.QueueGet == nil || b.isReplay() || b.tries > 0 || b.frame != nil {
+	if e == nil || b.isReplay() || b.tries > 0 || b.frame != nil {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !b.told {
+		b.told = true
+		e.putLocked(b.spans)
+	}
+	if e.hooks.QueueGet == nil {
+		return
+	}
 	e.hooks.QueueGet(instrument.QueueEvent{
 		Queue: instrument.QueueExport, Item: queued{b.spans}, Immediate: !waited, Wait: time.Since(b.groups[0].last),
 	})

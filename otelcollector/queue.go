@@ -25,6 +25,7 @@ type batch struct {
 	spans  int
 	bytes  int
 	seq    uint64
+	told   bool         // to the hooks; guarded by their lock
 	lent   atomic.Int32 // buffers that grpc may still read; see handOver
 
 	tries     int // that failed, and another one may help
@@ -58,7 +59,6 @@ type queue struct {
 	mu      sync.Mutex
 	waiting []*batch // by seq
 	seq     uint64   // of the newest batch
-	told    uint64   // of the newest that untold has returned
 	journal bool     // a batch goes to the spool before it is taken
 
 	// The accounts. Spans are in one of them at any time.
@@ -156,16 +156,16 @@ func (q *queue) take(now time.Time) (b *batch, wait time.Duration) {
 	return nil, wait
 }
 
-// untold returns the numbers of spans of the batches that have come since it was called last.
+// untold returns the numbers of spans of the batches that wait and whose coming the hooks were not told of, as they are now.
 func (q *queue) untold() (spans []int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, b := range q.waiting {
-		if b.seq > q.told {
+		if !b.told {
+			b.told = true
 			spans = append(spans, b.spans)
 		}
 	}
-	q.told = q.seq
 	return spans
 }
 
