@@ -97,7 +97,6 @@ func TestContextProviderIsAskedLate(t *testing.T) {
 	}
 }
 
-// Contexts that are made of the request's end with it, and need no goroutine for that.
 // The stamp of its RequestStarted is in the context of a request, without a provider, and stays there.
 func TestStampInTheContext(t *testing.T) {
 	var stamps []lifecycle.Stamp
@@ -130,6 +129,7 @@ func TestStampInTheContext(t *testing.T) {
 	}
 }
 
+// Contexts that are made of the request's end with it, and need no goroutine for that.
 func TestDerivedContextsEndWithTheClient(t *testing.T) {
 	entered := make(chan struct{})
 	s := start(t, &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
