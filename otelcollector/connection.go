@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/wirespan/wirespan/internal/conventions"
 	"github.com/wirespan/wirespan/lifecycle"
 )
 
@@ -81,7 +82,7 @@ func (c *connection) Record(e lifecycle.Event) {
 	case *lifecycle.RequestFailed:
 		c.requestEnded(e.Stamp, &e.Outcome, ending{how: failed, code: e.Code, err: e.Err, unstarted: !e.Started})
 	case *lifecycle.ClientDisconnected:
-		c.requestEnded(e.Stamp, &e.Outcome, ending{how: disconnected, code: errorClientDisconnect, err: e.Err})
+		c.requestEnded(e.Stamp, &e.Outcome, ending{how: disconnected, code: conventions.ErrorClientDisconnect, err: e.Err})
 	case *lifecycle.ConnectionCompleted:
 		if !c.stray {
 			c.completed(e)

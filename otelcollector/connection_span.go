@@ -3,6 +3,7 @@ package otelcollector
 import (
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/wirespan/wirespan/internal/conventions"
 	"github.com/wirespan/wirespan/lifecycle"
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
@@ -28,7 +29,7 @@ func (c *connection) completed(e *lifecycle.ConnectionCompleted) {
 	dst, mark := otlp.Open(s.buf[:0], otlp.ScopeSpansSpan)
 	dst = otlp.AppendHead(dst, c.head(at(min(c.acceptedNS, e.TimestampNS)), end))
 	dst = append(dst, c.constants.connection()...)
-	code := c.errorType(e.Reason)
+	code := conventions.ConnectionError(e.Reason, c.failure)
 	dst = c.appendCompleted(dst, e, code)
 	if code != "" {
 		dst = otlp.AppendStatus(dst, otlp.StatusError, "")
@@ -64,21 +65,6 @@ func (c *connection) version() string {
 		return attrVersion10
 	}
 	return attrVersion11
-}
-
-// errorType returns why a connection ended badly: the code of the request that it ended with, else the reason. A
-// connection that timed out without such a request was idle, which is no error.
-func (c *connection) errorType(r lifecycle.Reason) string {
-	switch r {
-	case lifecycle.ReasonTimeout:
-		return c.failure
-	case lifecycle.ReasonError, lifecycle.ReasonBackpressure, lifecycle.ReasonClientDisconnect, lifecycle.ReasonLimit:
-		if c.failure != "" || r == lifecycle.ReasonLimit { // a limit on the number of requests is no error
-			return c.failure
-		}
-		return string(r)
-	}
-	return ""
 }
 
 func (c *connection) head(startNS, endNS int64) *otlp.Head {
@@ -173,7 +159,7 @@ func handshakeTimes(e *lifecycle.TLSHandshakeFailed) (accepted, started, end int
 // appendHandshakeFailed appends the attributes that the spans of a connection and of its failed handshake share.
 func appendHandshakeFailed(dst []byte, e *lifecycle.TLSHandshakeFailed) []byte {
 	dst = appendRefused(dst, e.Stamp, &e.Peers)
-	return keyErrorType.AppendString(dst, otlp.SpanAttribute, errorHandshakeFailed)
+	return keyErrorType.AppendString(dst, otlp.SpanAttribute, conventions.ErrorHandshakeFailed)
 }
 
 // appendRefused appends the attributes that the spans of refused connections have in common.

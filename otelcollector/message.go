@@ -9,6 +9,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/wirespan/wirespan/internal/conventions"
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
 
@@ -98,7 +99,7 @@ func newScope(s *instrumentation.Scope) *scope {
 }
 
 func ownScope() *scope {
-	return newScope(&instrumentation.Scope{Name: scopeName, SchemaURL: schemaURL})
+	return newScope(&instrumentation.Scope{Name: scopeName, SchemaURL: conventions.SchemaURL})
 }
 
 func newResource(r *resource.Resource) *resourcepb.Resource {

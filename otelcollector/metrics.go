@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/wirespan/wirespan/internal/conventions"
 	"github.com/wirespan/wirespan/otelcollector/internal/spool"
 )
 
@@ -52,7 +53,7 @@ var durations = metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, 
 
 // newMetrics makes the instruments. observe registers what is read.
 func newMetrics(provider metric.MeterProvider, client otlptrace.Client) (*metrics, metric.Meter, error) {
-	meter := provider.Meter(scopeName, metric.WithSchemaURL(schemaURL))
+	meter := provider.Meter(scopeName, metric.WithSchemaURL(conventions.SchemaURL))
 	number := components.Add(1) - 1
 	m := &metrics{
 		processor: component(scopeName+".Collector", number), // none of the types of the conventions fits

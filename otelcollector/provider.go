@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/wirespan/wirespan/internal/conventions"
 	"github.com/wirespan/wirespan/lifecycle"
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
@@ -53,7 +54,7 @@ func newProvided(cfg *Config) (*Collector, error) {
 		methods:  knownMethods(cfg.KnownMethods),
 		trusted:  slices.Clone(cfg.TrustedProxies),
 		provider: func() trace.TracerProvider { return provider },
-		provided: &provided{provider, provider.Tracer(scopeName, trace.WithSchemaURL(schemaURL))},
+		provided: &provided{provider, provider.Tracer(scopeName, trace.WithSchemaURL(conventions.SchemaURL))},
 	}
 	c.limits.AttributeValueLengthLimit = -1 // the provider has its own
 	c.stray = &connection{collector: c, stray: true}

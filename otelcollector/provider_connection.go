@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/wirespan/wirespan/internal/conventions"
 	"github.com/wirespan/wirespan/lifecycle"
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
@@ -73,7 +74,7 @@ func (p *providedConnection) Record(e lifecycle.Event) {
 	case *lifecycle.RequestFailed:
 		p.requestEnded(e.Stamp, &e.Outcome, ending{how: failed, code: e.Code, err: e.Err, unstarted: !e.Started})
 	case *lifecycle.ClientDisconnected:
-		p.requestEnded(e.Stamp, &e.Outcome, ending{how: disconnected, code: errorClientDisconnect, err: e.Err})
+		p.requestEnded(e.Stamp, &e.Outcome, ending{how: disconnected, code: conventions.ErrorClientDisconnect, err: e.Err})
 	case *lifecycle.ConnectionCompleted:
 		p.completed(e)
 	}
@@ -213,7 +214,7 @@ func (p *providedConnection) completed(e *lifecycle.ConnectionCompleted) {
 	if p.span == nil || !p.span.IsRecording() {
 		return
 	}
-	status, code := otlp.StatusUnset, p.errorType(e.Reason)
+	status, code := otlp.StatusUnset, conventions.ConnectionError(e.Reason, p.failure)
 	if code != "" {
 		status = otlp.StatusError
 	}

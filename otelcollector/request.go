@@ -9,6 +9,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/wirespan/wirespan/internal/conventions"
 	"github.com/wirespan/wirespan/lifecycle"
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
@@ -180,12 +181,8 @@ func (r *requestSpan) prepare() {
 // times sets the ends of the span: the first byte of the head and the last byte of the response. The end is turned
 // into wall time and the duration subtracted, so that the anchor may be renewed in between.
 func (r *requestSpan) times() {
-	p := &r.o.Phases
-	end := r.stamp.TimestampNS
-	if p.LastByte != 0 && p.LastByte >= p.HandlerEnd && !r.o.Streaming && r.how != disconnected {
-		end = p.LastByte
-	}
-	start := p.FirstByte
+	end := conventions.RequestEnd(r.stamp, r.o, r.how == disconnected)
+	start := r.o.Phases.FirstByte
 	if start == 0 {
 		start = end - max(int64(r.o.Duration), 0)
 	}

@@ -6,9 +6,6 @@ import (
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
 
-// schemaURL names the version of the semantic conventions that all of this package follows.
-const schemaURL = "https://opentelemetry.io/schemas/1.43.0"
-
 // scopeName is the instrumentation scope of the spans of requests and connections.
 const scopeName = "github.com/wirespan/wirespan/otelcollector"
 
@@ -99,12 +96,6 @@ const (
 const (
 	linkType           = "wirespan.link.type"
 	linkTypeConnection = "connection"
-)
-
-// Values of error.type that no event names.
-const (
-	errorClientDisconnect = "client_disconnect"
-	errorHandshakeFailed  = "tls_handshake_failed"
 )
 
 // requestKeys are the keys that a request span may have from the server.

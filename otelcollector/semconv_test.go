@@ -7,13 +7,14 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/wirespan/wirespan/internal/conventions"
 	"github.com/wirespan/wirespan/otelcollector/internal/otlp"
 )
 
 // The keys are written out, so that they are encoded once; here they are held against the conventions.
 func TestKeysAreThoseOfTheConventions(t *testing.T) {
-	if semconv.SchemaURL != schemaURL {
-		t.Errorf("schema URL is %s, that of the conventions %s", schemaURL, semconv.SchemaURL)
+	if semconv.SchemaURL != conventions.SchemaURL {
+		t.Errorf("schema URL is %s, that of the conventions %s", conventions.SchemaURL, semconv.SchemaURL)
 	}
 	for _, c := range []struct {
 		ours   *otlp.Key

@@ -1,6 +1,9 @@
 package otelmetrics
 
-import "github.com/wirespan/wirespan/lifecycle"
+import (
+	"github.com/wirespan/wirespan/internal/conventions"
+	"github.com/wirespan/wirespan/lifecycle"
+)
 
 // connection is the collector of one connection's events. A server may have very many of them idle, so it is small.
 type connection struct {
@@ -50,7 +53,7 @@ func (n *connection) Record(e lifecycle.Event) {
 	case *lifecycle.RequestFailed:
 		n.requestEnded(e.Stamp, &e.Outcome, ending{code: e.Code, unstarted: !e.Started})
 	case *lifecycle.ClientDisconnected:
-		n.requestEnded(e.Stamp, &e.Outcome, ending{code: errorClientDisconnect, disconnected: true})
+		n.requestEnded(e.Stamp, &e.Outcome, ending{code: conventions.ErrorClientDisconnect, disconnected: true})
 	case *lifecycle.ConnectionCompleted:
 		if !n.stray {
 			n.completed(e)
@@ -77,7 +80,7 @@ func (n *connection) upgraded() {
 func (n *connection) completed(e *lifecycle.ConnectionCompleted) {
 	k := key{
 		version: n.version(), tls: n.tls, transport: n.transport, network: n.network,
-		code: n.errorType(e.Reason),
+		code: conventions.ConnectionError(e.Reason, n.failure),
 	}
 	s := n.shard
 	s.mu.Lock()
@@ -96,21 +99,6 @@ func (n *connection) version() version {
 	return versionOf("1.1")
 }
 
-// errorType returns why a connection ended badly, as on its span: the code of the request that it ended with, else the
-// reason. A connection that timed out without such a request was idle, which is no error.
-func (n *connection) errorType(r lifecycle.Reason) string {
-	switch r {
-	case lifecycle.ReasonTimeout:
-		return n.failure
-	case lifecycle.ReasonError, lifecycle.ReasonBackpressure, lifecycle.ReasonClientDisconnect, lifecycle.ReasonLimit:
-		if n.failure != "" || r == lifecycle.ReasonLimit { // a limit on the number of requests is no error
-			return n.failure
-		}
-		return string(r)
-	}
-	return ""
-}
-
 // durationLocked counts one of a kind that has a duration alone.
 func (s *shard) durationLocked(of kind, by *scale, k *key, ns int64) {
 	s.tables[of].at(s.collector, of, k).duration.add(by, max(ns, 0))
@@ -126,7 +114,7 @@ func (s *shard) rejected(e *lifecycle.ConnectionRejected) {
 
 // handshakeFailed counts the handshake, and the connection that ended with it.
 func (s *shard) handshakeFailed(e *lifecycle.TLSHandshakeFailed) {
-	k := key{code: errorHandshakeFailed}
+	k := key{code: conventions.ErrorHandshakeFailed}
 	k.transport, k.network = networkOf(&e.Peers)
 	since := func(ns int64) int64 {
 		if ns == 0 {

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/wirespan/wirespan/internal/conventions"
 	"github.com/wirespan/wirespan/lifecycle"
 )
 
@@ -32,7 +33,7 @@ func (c *Collector) Produce(context.Context) ([]metricdata.ScopeMetrics, error) 
 			some = append(some, m)
 		}
 	}
-	return []metricdata.ScopeMetrics{{Scope: instrumentation.Scope{Name: scopeName, SchemaURL: schemaURL}, Metrics: some}}, nil
+	return []metricdata.ScopeMetrics{{Scope: instrumentation.Scope{Name: scopeName, SchemaURL: conventions.SchemaURL}, Metrics: some}}, nil
 }
 
 // totals are what all workers have counted.

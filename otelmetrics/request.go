@@ -1,6 +1,9 @@
 package otelmetrics
 
-import "github.com/wirespan/wirespan/lifecycle"
+import (
+	"github.com/wirespan/wirespan/internal/conventions"
+	"github.com/wirespan/wirespan/lifecycle"
+)
 
 // ending is what an outcome has beside its Outcome.
 type ending struct {
@@ -65,12 +68,9 @@ func (c *cell) exemplify(bucket int, x exemplar) {
 // byte of the response. One that took its connection over lasted until its response began.
 func duration(at lifecycle.Stamp, o *lifecycle.Outcome, disconnected bool) int64 {
 	p := &o.Phases
-	end := at.TimestampNS
-	switch {
-	case tookOver(o) && p.FirstResponseByte != 0:
+	end := conventions.RequestEnd(at, o, disconnected)
+	if tookOver(o) && p.FirstResponseByte != 0 {
 		end = p.FirstResponseByte
-	case p.LastByte != 0 && p.LastByte >= p.HandlerEnd && !o.Streaming && !disconnected:
-		end = p.LastByte
 	}
 	if p.FirstByte == 0 {
 		return max(int64(o.Duration), 0)

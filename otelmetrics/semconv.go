@@ -10,9 +10,6 @@ import (
 	"github.com/wirespan/wirespan/lifecycle"
 )
 
-// schemaURL names the version of the semantic conventions that all of this package follows.
-const schemaURL = "https://opentelemetry.io/schemas/1.43.0"
-
 // scopeName is the instrumentation scope of the metrics.
 const scopeName = "github.com/wirespan/wirespan/otelmetrics"
 
@@ -29,12 +26,6 @@ const (
 	keyTLSVersion = attribute.Key("tls.protocol.version")
 	keyStreaming  = attribute.Key("wirespan.request.streaming")
 	keyState      = attribute.Key("wirespan.connection.state")
-)
-
-// Values of error.type that no event names; the same as those of spans.
-const (
-	errorClientDisconnect = "client_disconnect"
-	errorHandshakeFailed  = "tls_handshake_failed"
 )
 
 // Each of these is an attribute with few values. The first, zero, is none.

@@ -49,12 +49,12 @@ var rules = []rule{
 
 	{packages: "otelcollector/internal/..."},
 	{
-		packages: "otelcollector", may: []string{"lifecycle", "lifecycle/instrument", "internal/forwarded", "internal/otlpenv"},
+		packages: "otelcollector", may: []string{"lifecycle", "lifecycle/instrument", "internal/forwarded", "internal/otlpenv", "internal/conventions"},
 		never: []string{module + "/httpcore"},
 	},
 
 	{
-		packages: "otelmetrics", may: []string{"lifecycle"},
+		packages: "otelmetrics", may: []string{"lifecycle", "internal/conventions"},
 		never: []string{module + "/httpcore", module + "/otelcollector", "google.golang.org/..."},
 	},
 
@@ -63,6 +63,7 @@ var rules = []rule{
 
 	{packages: "internal/forwarded", only: none},
 	{packages: "internal/otlpenv", only: none},
+	{packages: "internal/conventions", may: []string{"lifecycle"}, only: none},
 
 	{packages: "limit", may: []string{"internal/forwarded"}, only: []string{"golang.org/x/time/rate"}},
 
