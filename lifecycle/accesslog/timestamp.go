@@ -23,7 +23,7 @@ func timeAtom(o FormatOptions) value {
 	return v
 }
 
-// secondCache keeps the text of the latest second, for all the requests that began in it: to make the text takes a third of the
+// secondCache keeps the text of the latest second, for all the requests that began in it: to make the text takes a quarter of the
 // time of a whole line (BenchmarkTime). Workers only read it, but for one write a second.
 type secondCache struct {
 	in     *time.Location
