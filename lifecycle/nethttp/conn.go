@@ -118,7 +118,7 @@ func (c *conn) accepted(nc net.Conn) {
 	c.openLocked("h1", nil)
 }
 
-// leave is for the handler's sake, which has taken the connection over: nobody waits for that to end.
+// leave has Shutdown wait no longer for the connection: a handler has taken it over.
 func (c *conn) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
