@@ -55,3 +55,9 @@ func withPort(hostport string) (string, error) {
 	}
 	return net.JoinHostPort(host, port), nil
 }
+
+// isLoopback reports whether a host:port says of itself that it is on this machine (RFC 6761, 6.3). No name is looked up.
+func isLoopback(hostport string) bool {
+	host, _, _ := net.SplitHostPort(hostport)
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}

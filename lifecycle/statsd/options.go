@@ -29,7 +29,7 @@ type Options struct {
 	// FlushEvery is how long a line waits at most for others to fill its packet. 0 is 100 ms.
 	FlushEvery time.Duration
 	// MaxPacketBytes is the size of the largest packet; a longer line is dropped. 0 is 1432 for UDP, which fits an
-	// Ethernet frame, and 8192 for a Unix socket.
+	// Ethernet frame, 4000 for UDP to an Addr on the loopback, and 8192 for a Unix socket.
 	MaxPacketBytes int
 	// Unbatched sends every line in a packet of its own, and at once, as Hypercorn and Gunicorn do.
 	Unbatched bool
@@ -50,10 +50,24 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
+// Sizes of packets. To send one costs the same whatever its size, so they are as large as the way allows and servers read:
+// collectd 4095 bytes at once, Datadog's agent 8192, most others all that a datagram can hold.
 const (
-	udpPacketBytes  = 1432
-	unixPacketBytes = 8192
+	udpPacketBytes      = 1432
+	loopbackPacketBytes = 4000
+	unixPacketBytes     = 8192
 )
+
+// packetBytes is the size of the largest packet to an address, from parseAddress.
+func packetBytes(network, address string) int {
+	switch {
+	case network == "unixgram":
+		return unixPacketBytes
+	case isLoopback(address):
+		return loopbackPacketBytes
+	}
+	return udpPacketBytes
+}
 
 // withDefaults returns o with every field filled in, and the network and address of Addr.
 func (o Options) withDefaults() (_ Options, network, address string, err error) {
@@ -73,10 +87,7 @@ func (o Options) withDefaults() (_ Options, network, address string, err error) 
 		o.FlushEvery = 100 * time.Millisecond
 	}
 	if o.MaxPacketBytes <= 0 {
-		o.MaxPacketBytes = udpPacketBytes
-		if network == "unixgram" {
-			o.MaxPacketBytes = unixPacketBytes
-		}
+		o.MaxPacketBytes = packetBytes(network, address)
 	}
 	if o.MaxWaiting <= 0 {
 		o.MaxWaiting = 256

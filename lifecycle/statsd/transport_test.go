@@ -2,6 +2,7 @@ package statsd_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,16 +103,27 @@ func TestUnbatched(t *testing.T) {
 func TestPacketsFillUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		listen func(*testing.T) *server
-		max    int // the option
-		size   int // what it comes to
+		addr   string // the option, if not that of the server
+		max    int    // the option
+		size   int    // what it comes to
 	}{
-		"udp":    {listenUDP, 0, 1432},
-		"unix":   {listenUnix, 0, 8192},
-		"chosen": {listenUDP, 64, 64},
+		"udp":           {listenUDP, "192.0.2.1", 0, 1432},
+		"a name":        {listenUDP, "statsd.example:8125", 0, 1432},
+		"loopback":      {listenUDP, "", 0, 4000},
+		"IPv6 loopback": {listenUDP, "[::1]", 0, 4000},
+		"localhost":     {listenUDP, "udp://localhost", 0, 4000},
+		"the default":   {listenUDP, "udp://", 0, 4000},
+		"unix":          {listenUnix, "", 0, 8192},
+		"chosen":        {listenUDP, "", 64, 64},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := c.listen(t)
-			client := newClient(t, statsd.Options{Addr: s.addr, FlushEvery: lateFlush, MaxPacketBytes: c.max})
+			client := newClient(t, statsd.Options{
+				Addr: cmp.Or(c.addr, s.addr), FlushEvery: lateFlush, MaxPacketBytes: c.max,
+				Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					return new(net.Dialer).DialContext(ctx, s.conn.LocalAddr().Network(), s.conn.LocalAddr().String())
+				},
+			})
 			const line = "name:1|g"
 			perPacket := (c.size + 1) / (len(line) + 1)
 			for range perPacket {
