@@ -5,9 +5,9 @@ import "fmt"
 func (p *report) aboutCollectors() string {
 	return fmt.Sprintf(`Wirespan with each of its collectors alone, with all of them at once, and with none: spans as above, metrics for a page that
 Prometheus reads (here once in each measurement), an access log in the combined format in a file, statistics in memory, and StatsD's
-metrics by UDP to a process which counts them. As under sampling, each is measured %d times in a round, and what was measured one
-after the other is compared. No request is missing in metrics, access log and statistics, or it is said below the goals; what has come
-of spans and StatsD's metrics is what their receivers got, and UDP may lose something while the processors are busy.
+metrics by UDP to a process which counts them. Each is measured %d times in a round. No request is missing in metrics, access log
+and statistics, or it is said below the goals; what has come of spans and StatsD's metrics is what their receivers got, and UDP may lose
+something while the processors are busy.
 `, p.options.turns)
 }
 
@@ -20,8 +20,8 @@ func (p *report) collectors() table {
 	for _, r := range p.of(collectorsAlone) {
 		added, ofRate, allocated, spans, counted, datagrams := "-", "-", "-", "-", "-", "-"
 		if base := p.row(r.scenario.name, r.server.without); base != nil {
-			added, ofRate = decimals(pairs(&r, base, addedCPU)), decimals(pairs(&r, base, toRate))
-			allocated = decimals(r.allocations - base.allocations)
+			added, ofRate = decimals(differenceOf(cpu, &r, base)), decimals(ratioOf(rate, &r, base))
+			allocated = decimals(differenceOf(allocations, &r, base))
 		}
 		if r.server.traced {
 			spans = share(r.spans, r.requests)
@@ -29,7 +29,7 @@ func (p *report) collectors() table {
 		if r.server.statsd {
 			counted, datagrams = share(r.told.Requests, r.requests), fmt.Sprint(r.told.Datagrams)
 		}
-		t.add(r.server.title, decimals(micros(r.user)), decimals(micros(r.system)), decimals(cpu(&r)), added,
+		t.add(r.server.title, decimals(micros(r.user)), decimals(micros(r.system)), decimals(micros(r.cpu())), added,
 			whole(r.perSecond), ofRate, decimals(r.allocations), allocated, spans, counted, datagrams)
 	}
 	return t

@@ -27,7 +27,7 @@ func (p *report) far() table {
 	}}
 	for _, r := range p.of(farReceivers) {
 		t.add(r.scenario.title, r.server.title, fmt.Sprint(r.requests), fmt.Sprint(r.expected), fmt.Sprint(r.received),
-			share(r.missing(), r.expected), whole(r.perSecond), decimals(cpu(&r)), whole(p99(&r)))
+			share(r.missing(), r.expected), whole(r.perSecond), decimals(micros(r.cpu())), whole(micros(r.p99)))
 	}
 	return t
 }

@@ -19,11 +19,11 @@ var goals = []goal{
 	{"CPU per request, 100 % traced SyncHandler : fasthttp untraced", ratio(cpu, hellos, tracedSync, fastHTTP), atMost(0.95)},
 	{"user CPU per request that 100 % tracing adds, us", difference(user, hellos, tracedHandler, untracedHandler), atMost(1)},
 	{"allocations per request that 100 % tracing adds", difference(allocations, hellos, tracedHandler, untracedHandler), none},
-	{"requests/s, 10 % sampled http.Handler : no tracing", paired(toRate, sampling, tenthHandler, untracedHandler), atLeast(0.97)},
-	{"requests/s, 10 % sampled SyncHandler : no tracing", paired(toRate, sampling, tenthSync, untracedSync), atLeast(0.97)},
-	{"CPU that an unsampled request of http.Handler adds, us", paired(addedCPU, sampling, neverHandler, untracedHandler), atMost(0.3)},
-	{"CPU that an unsampled request of SyncHandler adds, us", paired(addedCPU, sampling, neverSync, untracedSync), atMost(0.3)},
-	{"all collectors at once: CPU per request over none, us", paired(addedCPU, eachCollector, allHandler, untracedHandler), atMost(2.5)},
+	{"requests/s, 10 % sampled http.Handler : no tracing", ratio(rate, sampling, tenthHandler, untracedHandler), atLeast(0.97)},
+	{"requests/s, 10 % sampled SyncHandler : no tracing", ratio(rate, sampling, tenthSync, untracedSync), atLeast(0.97)},
+	{"CPU that an unsampled request of http.Handler adds, us", difference(cpu, sampling, neverHandler, untracedHandler), atMost(0.3)},
+	{"CPU that an unsampled request of SyncHandler adds, us", difference(cpu, sampling, neverSync, untracedSync), atMost(0.3)},
+	{"all collectors at once: CPU per request over none, us", difference(cpu, eachCollector, allHandler, untracedHandler), atMost(2.5)},
 	{"all collectors at once: allocations per request over none", difference(allocations, eachCollector, allHandler, untracedHandler), none},
 	{"spans lost, receiver 20 ms away", alone(missing, far20ms, tracedHandler), nothing},
 	{"spans lost, receiver 50 ms away", alone(missing, far50ms, tracedHandler), nothing},
@@ -45,57 +45,39 @@ var goals = []goal{
 	{"http.FileServer, a file of 1 MiB, CPU : net/http", ratio(cpu, staticFiles1M, untracedHandler, netHTTP), atMost(1)},
 }
 
-// figure is something about a row that a goal can be about.
-type figure func(*row) float64
-
-func cpu(r *row) float64         { return micros(r.cpu()) }
-func user(r *row) float64        { return micros(r.user) }
-func allocations(r *row) float64 { return r.allocations }
-func rate(r *row) float64        { return r.perSecond }
-func p50(r *row) float64         { return micros(r.p50) }
-func p99(r *row) float64         { return micros(r.p99) }
-func memory(r *row) float64      { return r.memory / kibibyte }
-
-func missing(r *row) float64 { return float64(r.missing()) }
-
 // quantity finds out of a report what a goal is about; false when that was not measured.
 type quantity func(*report) (float64, bool)
 
 func ratio(f figure, scenario, ours, theirs string) quantity {
-	return compare(f, scenario, ours, theirs, func(a, b float64) float64 { return a / b })
+	return both(scenario, ours, theirs, func(a, b *row) float64 { return ratioOf(f, a, b) })
 }
 
 func difference(f figure, scenario, with, without string) quantity {
-	return compare(f, scenario, with, without, func(a, b float64) float64 { return a - b })
+	return both(scenario, with, without, func(a, b *row) float64 { return differenceOf(f, a, b) })
 }
 
-func compare(f figure, scenario, ours, theirs string, by func(a, b float64) float64) quantity {
-	return both(scenario, ours, theirs, func(a, b *row) float64 { return by(f(a), f(b)) })
-}
-
-func paired(by func(a, b sample) float64, scenario, ours, theirs string) quantity {
-	return both(scenario, ours, theirs, func(a, b *row) float64 { return pairs(a, b, by) })
-}
-
-func both(scenario, ours, theirs string, by func(a, b *row) float64) quantity {
+func both(scenario, ours, theirs string, compare func(a, b *row) float64) quantity {
 	return func(p *report) (float64, bool) {
 		a, b := p.row(scenario, ours), p.row(scenario, theirs)
 		if a == nil || b == nil {
 			return 0, false
 		}
-		return by(a, b), true
+		return compare(a, b), true
 	}
 }
 
-func alone(f figure, scenario, server string) quantity {
+func alone(of func(*row) float64, scenario, server string) quantity {
 	return func(p *report) (float64, bool) {
 		r := p.row(scenario, server)
 		if r == nil {
 			return 0, false
 		}
-		return f(r), true
+		return of(r), true
 	}
 }
+
+func memory(r *row) float64  { return r.memory / kibibyte }
+func missing(r *row) float64 { return float64(r.missing()) }
 
 // bound is what a quantity must not pass.
 type bound struct {

@@ -112,17 +112,19 @@ Medians of %s of %v after %v of warm-up. Every server is a fresh process each ti
   the load is not in it.
 - Requests/s and latencies are what the load generator saw: closed loop, each connection sends its next request when the last one
   is answered.
+- A ratio or a difference of two servers is the median of what it was from turn to turn, each time of two measurements that follow each
+  other: what the machine does from one minute to the next is often more than what is looked for.
 `, p.options.times(), p.options.duration, p.options.warmUp, wrkThreads, p.options.connections)
 }
 
 func (p *report) aboutGreeting() string {
 	return fmt.Sprintf("Every server answers `%s`. Those that are traced send their spans by OTLP over gRPC to a receiver on the same"+`
-processors, which only counts them and answers %s.
+processors, which only counts them and answers %s. Each is measured %d times in a round.
 
 - The upload of all spans is in the CPU of the server; the work of the receiver is not, but it takes from the requests/s.
 - Lost are requests whose span had not arrived when the server had flushed, over all rounds. It counts spans of kind SERVER; the
   spans that Wirespan makes of connections come on top.
-`, greeting, p.options.distance())
+`, greeting, p.options.distance(), p.options.turns)
 }
 
 // greetings is the main table.
@@ -179,7 +181,7 @@ func (p *report) toNetHTTP(r *row) string {
 	if base == nil {
 		return "-"
 	}
-	return decimals(cpu(r) / cpu(base))
+	return decimals(ratioOf(cpu, r, base))
 }
 
 const aboutGoals = "A figure of Wirespan's, or the ratio of it to a rival's, and what the project wants it to be. Figures are compared as they are printed.\n"

@@ -99,7 +99,7 @@ func TestPageTellsWhatCollectorsCost(t *testing.T) {
 	}
 	page := newReport(nil, &options{rounds: 1, turns: 3}, []result{none, all}, 0).markdown()
 	for _, want := range []string{
-		"each is measured 3 times in a round",
+		"Each is measured 3 times in a round",
 		"| <wirespan-handler> | 4.00 | 6.00 | 10.00 | - | 1000 | - | 4.00 | - | - | - | - |",
 		"| <wirespan-handler-all> | 5.00 | 8.00 | 13.00 | 3.00 | 1000 | 1.00 | 4.50 | 0.50 | 5970 (99.5 %) | 5940 (99.0 %) | 420 |",
 		"| all collectors at once: CPU per request over none, us | at most 2.50 | 3.00 | missed |",

@@ -78,7 +78,7 @@ const (
 
 // scenarios in the order of the report.
 var scenarios = []scenario{
-	{name: hellos, title: "the greeting", servers: greeters, section: theGreeting, measure: withWrk(wrk{})},
+	{name: hellos, title: "the greeting", servers: greeters, section: theGreeting, small: true, measure: withWrk(wrk{})},
 	{name: sampling, title: "sampling", servers: samplers, section: sampledFew, small: true, measure: withWrk(wrk{})},
 	{name: eachCollector, title: "collectors", servers: collected, section: collectorsAlone, small: true, measure: withWrk(wrk{})},
 	{name: far20ms, title: "20 ms away", servers: senders, distance: 20 * time.Millisecond, section: farReceivers, measure: far},

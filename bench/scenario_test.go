@@ -26,7 +26,7 @@ func TestPlanChoosesByName(t *testing.T) {
 
 func TestTurns(t *testing.T) {
 	o := &options{turns: 4}
-	for name, want := range map[string][]int{hellos: {1, 1, 1, 1}, sampling: {4, 4, 4, 4}, eachCollector: {4, 4, 4, 4}, receiverAway: {1, 1, 1, 0}} {
+	for name, want := range map[string][]int{pipelined: {1, 1, 1, 1}, hellos: {4, 4, 4, 4}, sampling: {4, 4, 4, 4}, eachCollector: {4, 4, 4, 4}, receiverAway: {1, 1, 1, 0}} {
 		var got []int
 		for round := range len(want) {
 			got = append(got, scenarioNamed(t, name).turns(o, round))
