@@ -20,9 +20,6 @@ func (c *conn) rejectHead(why refusal) {
 	x := c.x
 	c.idle.Store(false)
 	c.deadline.Store(0)
-	if x.request.Scheme = "http"; c.tls != nil {
-		x.request.Scheme = "https"
-	}
 	x.isHead = x.request.Method == http.MethodHead
 	c.identify(x, false)
 	c.answer(x, why)

@@ -131,7 +131,7 @@ func (c *conn) next() step {
 	n, err := c.x.head.Parse(c.buf[c.r:c.w], c.set.limits)
 	switch {
 	case err != nil:
-		c.x.view(c.buf[c.r:c.w])
+		c.view(c.buf[c.r:c.w])
 		c.rejectHead(refuse(err))
 		return stepClose
 	case n == 0:
@@ -270,7 +270,7 @@ func (c *conn) waitedTooLong() {
 	case !started:
 		c.reason, c.closing = lifecycle.ReasonTimeout, true
 	case c.deadlinePassed():
-		c.x.view(c.buf[c.r:c.w])
+		c.view(c.buf[c.r:c.w])
 		c.rejectHead(refusal{408, codeHeadTimeout, "the head of the request did not arrive in time", errHeadTimeout})
 	}
 }
@@ -278,7 +278,7 @@ func (c *conn) waitedTooLong() {
 // endOfInput is the orderly end, or a request that was cut short.
 func (c *conn) endOfInput() {
 	if c.x != nil && c.x.head.Started() {
-		c.x.view(c.buf[c.r:c.w])
+		c.view(c.buf[c.r:c.w])
 		c.failUnanswered(refusal{code: codeHeadCutShort, err: errHeadCutShort})
 	}
 	c.closing = true
@@ -292,8 +292,17 @@ func (c *conn) peerGone(err error) {
 		c.reason = lifecycle.ReasonDrain
 	}
 	if c.x != nil && c.x.head.Started() {
-		c.x.view(c.buf[c.r:c.w])
+		c.view(c.buf[c.r:c.w])
 		c.failUnanswered(refusal{code: codeHeadCutShort, err: err})
+	}
+}
+
+// view makes the request a view of raw, which begins with its head, or with what has come of it.
+func (c *conn) view(raw []byte) {
+	c.x.view(raw)
+	c.x.request.Scheme = "http"
+	if c.tls != nil {
+		c.x.request.Scheme = "https"
 	}
 }
 
@@ -308,11 +317,7 @@ func (c *conn) begin(n int) {
 	raw := c.buf[c.r : c.r+n]
 	c.r += n
 	x.headLen = n
-	x.view(raw)
-	x.request.Scheme = "http"
-	if c.tls != nil {
-		x.request.Scheme = "https"
-	}
+	c.view(raw)
 	x.isHead = x.request.Method == "HEAD"
 	x.keepAlive = x.persistent()
 	if limit := c.set.maxRequestsPerConnection; limit > 0 && c.served+1 >= limit {

@@ -112,9 +112,13 @@ func (x *exchange) point(text string) {
 	q.Method = knownMethod(slice(text, h.Method))
 	q.Target = slice(text, h.Target)
 	q.Host = slice(text, h.Authority)
-	q.HTTPVersion = "1.1"
-	if h.Minor == 0 {
+	switch {
+	case !h.HasVersion():
+		q.HTTPVersion = ""
+	case h.Minor == 0:
 		q.HTTPVersion = "1.0"
+	default:
+		q.HTTPVersion = "1.1"
 	}
 	q.Fields = &x.fields
 }

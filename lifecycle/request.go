@@ -50,7 +50,7 @@ type Request struct {
 	Method string
 	// Target is the request target as received, query included (RFC 9112, 3.2). It may hold any byte from 0x80.
 	Target string
-	// HTTPVersion is "1.0", "1.1" or "2".
+	// HTTPVersion is "1.0", "1.1" or "2"; "" where it could not be parsed.
 	HTTPVersion string
 	// Host is the authority: that of an absolute-form target, else the Host field.
 	Host string

@@ -58,9 +58,10 @@ func TestLinesOfAServer(t *testing.T) {
 		{"H51 handler failed", "GET /fails" + host + "\r\n", `"GET /fails HTTP/1.1" 500 * - /fails RequestFailed`, false},
 		{"H52 client left", "GET /wait" + host + "\r\n", `"GET /wait HTTP/1.1" 499 - - * ClientDisconnected`, true},
 		{"H53 upgraded", "GET /upgrade" + host + "Connection: Upgrade\r\nUpgrade: echo\r\n\r\n", `"GET /upgrade HTTP/1.1" 101 - - /upgrade ResponseCompleted`, false},
-		{"H54 not HTTP", "\x16\x03\x01\"\r\n\r\n", `* 400 * - - RequestFailed`, false},
+		{"H54 not HTTP", "\x16\x03\x01\"\r\n\r\n", `"-" 400 * - - RequestFailed`, false},
+		{"H54 another version", "GET /users/7 HTTP/2.0\r\n\r\n", `"GET /users/7 -" 505 * - - RequestFailed`, false},
 		{"H54 no host", "GET / HTTP/1.1\r\n\r\n", `"GET / HTTP/1.1" 400 * - - RequestFailed`, false},
-		{"H54 target too long", "GET /" + strings.Repeat("a", 9000) + host + "\r\n", `* 414 * - - RequestFailed`, false},
+		{"H54 target too long", "GET /" + strings.Repeat("a", 9000) + host + "\r\n", `"GET - -" 414 * - - RequestFailed`, false},
 	} {
 		for _, engine := range []httpcore.Engine{httpcore.EngineAuto, httpcore.EngineGoroutine} {
 			t.Run(fmt.Sprintf("%s %v", c.name, engine), func(t *testing.T) {

@@ -39,7 +39,7 @@ const maxEmptyLines = 4
 // moved, but not changed, between two calls of Parse. Reset it before the first: its zero value is not ready. One
 // goroutine may use it at a time.
 //
-// After an error Method and Target are set if Parse came past them; the rest is unspecified.
+// After an error Method and Target are set if Parse came past them, and Minor if HasVersion says so; the rest is unspecified.
 type Head struct {
 	Method, Target Range
 	// Minor is the version: HTTP/1.Minor.
@@ -106,6 +106,9 @@ func (h *Head) Reset() { *h = Head{Fields: h.Fields[:0], ContentLength: -1} }
 
 // Started reports whether Parse has seen anything but empty lines.
 func (h *Head) Started() bool { return h.state != inEmptyLines }
+
+// HasVersion reports whether Parse has come past the version, and it is one that is spoken here.
+func (h *Head) HasVersion() bool { return h.state >= atLine }
 
 // Parse takes all that has arrived of a request so far. n > 0 is the length of the complete head, with the empty lines
 // before it; n == 0 without an error asks for more: call Parse again with the same bytes and some behind them. After
