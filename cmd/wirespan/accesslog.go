@@ -99,7 +99,7 @@ func startAccessLog(o *serverOptions, stdout io.Writer, log *slog.Logger) (*acce
 	if target := o.accessLog.target; target != standard {
 		var err error
 		if out, err = accesslog.Open(target, accesslog.SyslogOptions{}); err != nil {
-			return nil, startError("write the access log to "+target+" ("+nameOf(o.flags, "access-log")+")", err)
+			return nil, createError("write the access log to "+target+" ("+nameOf(o.flags, "access-log")+")", target, err)
 		}
 	}
 	options := accesslog.Options{Format: o.accessLog.compiled, Output: out, Workers: o.workers, ErrorLog: log}

@@ -104,7 +104,7 @@ func TestAccessLogToSyslog(t *testing.T) {
 func TestLogsThatCannotBeOpened(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing", "log")
 	for _, flag := range []string{"access-log", "error-log"} {
-		failsToStart(t, []string{"demo", "--addr", "127.0.0.1:0", "--admin", "off", "--" + flag, missing}, missing, "--"+flag, "does not exist")
+		failsToStart(t, []string{"demo", "--addr", "127.0.0.1:0", "--admin", "off", "--" + flag, missing}, missing, "--"+flag, "the directory "+filepath.Dir(missing)+" does not exist")
 		code, _, stderr := once(t, map[string]string{variable(flag): missing}, "demo", "--addr", "127.0.0.1:0", "--admin", "off")
 		if code != exitFailed {
 			t.Errorf("exit code %d, want %d", code, exitFailed)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +20,14 @@ import (
 // startError puts what hinders the start into one sentence.
 func startError(what string, err error) error {
 	return fmt.Errorf("cannot %s: %w", what, plainError(err))
+}
+
+// createError is startError for a file that is made where there is none yet: what can be missing is its directory.
+func createError(what, file string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errors.New("the directory " + filepath.Dir(file) + " does not exist")
+	}
+	return startError(what, err)
 }
 
 // plainError takes an error of the system down to its cause: the sentence around it names the rest.

@@ -35,7 +35,7 @@ func (a *app) openLog(ctx context.Context, o *serverOptions, to *destinations) (
 		}
 		if l.errors, err = accesslog.NewLogger(options); err != nil {
 			export.abandon()
-			return nil, startError("write the error log to "+o.errorLog+" ("+nameOf(o.flags, "error-log")+")", err)
+			return nil, createError("write the error log to "+o.errorLog+" ("+nameOf(o.flags, "error-log")+")", o.errorLog, err)
 		}
 		handler = l.errors.Slog().Handler()
 	}

@@ -79,7 +79,7 @@ func startStatistics(ctx context.Context, o *serverOptions, service string, log 
 		options.LogInterval = -1
 	}
 	failed := func(err error) error {
-		return startError("keep statistics in "+redactText(o.statistics.store)+" ("+nameOf(o.flags, "statistics-store")+")", err)
+		return createError("keep statistics in "+redactText(o.statistics.store)+" ("+nameOf(o.flags, "statistics-store")+")", o.statistics.store, err)
 	}
 	if o.statistics.store != "" {
 		store, away, err := openStore(o.statistics.store)

@@ -132,7 +132,8 @@ func TestStoresThatMakeNoSense(t *testing.T) {
 	missing, rubbish, wrong := filepath.Join(dir, "missing", "s.db"), filepath.Join(dir, "rubbish.db"), filepath.Join(dir, "wrong.json")
 	write(t, rubbish, strings.Repeat("no database\n", 1000))
 	write(t, wrong, `{"requestsFinished": -1}`)
-	for file, why := range map[string]string{missing: "does not exist", missing + ".json": "does not exist", rubbish: "invalid database", wrong: "requestsFinished"} {
+	nowhere := "the directory " + filepath.Dir(missing) + " does not exist"
+	for file, why := range map[string]string{missing: nowhere, missing + ".json": nowhere, rubbish: "invalid database", wrong: "requestsFinished"} {
 		failsToStart(t, []string{"demo", "--addr", "127.0.0.1:0", "--admin", "off", "--statistics-store", file}, file, "--statistics-store", why)
 	}
 }

@@ -50,7 +50,7 @@ func withPort(hostport string) (string, error) {
 	if host == "" {
 		host = "localhost"
 	}
-	if _, err := net.LookupPort("udp", port); err != nil {
+	if n, err := net.LookupPort("udp", port); err != nil || n == 0 {
 		return "", fmt.Errorf("unknown port %q", port)
 	}
 	return net.JoinHostPort(host, port), nil

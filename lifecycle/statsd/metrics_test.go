@@ -169,6 +169,7 @@ func TestUnknownOptions(t *testing.T) {
 		{Addr: "tcp://a:1"},
 		{Addr: "a:b:c"},
 		{Addr: "a:99999"},
+		{Addr: "a:0"},
 		{Addr: "/run/statsd.sock"},
 	} {
 		if c, err := statsd.New(o); err == nil {
