@@ -88,7 +88,9 @@ func TestH20Methods(t *testing.T) {
 // TestH20NoDestination: each method is a no-op, and formats nothing.
 func TestH20NoDestination(t *testing.T) {
 	l := newLogger(t, accesslog.LoggerOptions{ErrorLogger: slog.New(slog.DiscardHandler)})
-	l.Critical("%s", formatted{t})
+	for _, method := range []func(string, ...any){l.Critical, l.Error, l.Warning, l.Info, l.Debug} {
+		method("%s", formatted{t})
+	}
 	l.Log(slog.LevelError, "%s", formatted{t})
 	l.Exception(nil, "%s", formatted{t})
 	r, _ := accesslog.RecordOf(answered(), peers)
