@@ -1,6 +1,7 @@
 package httpcore
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -512,7 +513,7 @@ func (c *conn) blame(x *exchange) {
 	case c.server.closed.Load():
 		x.failure = refusal{code: codeWriteCanceled, err: errClosed}
 	default:
-		x.gone = c.broken
+		x.gone = cmp.Or(c.broken, errClientGone)
 	}
 	if r := reasonFor(x); r != "" {
 		c.reason = r

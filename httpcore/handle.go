@@ -85,7 +85,7 @@ func (c *conn) callHandler(h *handling) (panicked bool) {
 			panicked = true
 			value := recover()
 			c.taskPanicked(x, value, func() { c.handlerFailed(h, value) })
-			c.taskEnds(x, failed, x.failure.err)
+			c.taskEnds(x, failed, cmp.Or(x.failure.err, x.gone))
 		}
 	}()
 	c.taskRuns(x)
@@ -106,7 +106,14 @@ func (c *conn) callHandler(h *handling) (panicked bool) {
 func (c *conn) handlerFailed(h *handling, value any) {
 	h.response.mu.Lock()
 	defer h.response.mu.Unlock()
-	c.recovered(h.response.x, value)
+	x := h.response.x
+	if isAbort(value) && !c.hijacked && (c.broken != nil || h.ctx.gone.Load()) {
+		// A reverse proxy gives up like this when its client has left. The client is the reason then, and not the application.
+		x.keepAlive, c.closing = false, true
+		c.blame(x)
+		return
+	}
+	c.recovered(x, value)
 }
 
 // answerOptions answers "OPTIONS *", which asks about the server and no resource of a handler, as net/http's server does.

@@ -2,6 +2,7 @@ package httpcore_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -200,6 +201,34 @@ func TestReverseProxyClientLeaves(t *testing.T) {
 		<-ended
 		only[*lifecycle.ClientDisconnected](t, c.backend.closed())
 		only[*lifecycle.ClientDisconnected](t, c.proxy.closed())
+	})
+}
+
+// A proxy gives up with http.ErrAbortHandler then, and it is the client's doing all the same.
+func TestReverseProxyClientLeavesInTheStream(t *testing.T) {
+	onEngines(t, func(t *testing.T, e httpcore.Engine) {
+		c := newChain(t, e, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "begun")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		})
+		ctx, leave := context.WithCancel(t.Context())
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := c.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantNext(t, res.Body, "begun")
+		leave()
+		_ = res.Body.Close()
+		for _, s := range []*site{c.backend, c.proxy} {
+			if d := only[*lifecycle.ClientDisconnected](t, s.closed()); !d.DuringStreaming || d.Status != 200 || d.Err == nil {
+				t.Errorf("got %+v", d)
+			}
+		}
 	})
 }
 

@@ -320,6 +320,15 @@ func TestSameEventsAsHTTPCore(t *testing.T) {
 			client: func(c *client) { c.send(get("/x/1")); _, _ = c.r.Peek(1); _ = c.Close() },
 		},
 		{
+			name: "left in the stream, which the handler gives up", handler: func(w http.ResponseWriter, r *http.Request) {
+				hello(w, r)
+				w.(http.Flusher).Flush()
+				<-r.Context().Done()
+				panic(http.ErrAbortHandler)
+			},
+			client: func(c *client) { c.send(get("/x/1")); _, _ = c.r.Peek(1); _ = c.Close() },
+		},
+		{
 			name: "pipelined", handler: hello,
 			client:  func(c *client) { leaving("GET", "GET", "GET")(c, get("/x/1")+get("/x/2")+get("/x/3")) },
 			differs: byRequest,

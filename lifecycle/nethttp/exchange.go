@@ -137,6 +137,11 @@ func (x *exchange) returned(original *http.Request) {
 	case x.tunnel != nil:
 	case x.failure.code == "":
 		x.judge()
+	case x.failure.code == codeAborted:
+		if err := x.clientGone(); err != nil { // as a reverse proxy gives up then
+			x.failure = failure{}
+			x.blame(err)
+		}
 	}
 	x.ctx.finish()
 	switch {
