@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -100,6 +102,9 @@ func (a *app) proxySite(s *stage, u *upstream, hostHeader string) *site {
 				r.Out.Host = r.In.Host
 			}
 			forward.set(r)
+			if r.Out.Body != nil {
+				r.Out.Body = &clientBody{ReadCloser: r.Out.Body}
+			}
 		},
 		ErrorHandler: (&upstreamErrors{s.log, u}).handle,
 		ErrorLog:     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
@@ -118,8 +123,13 @@ type upstreamErrors struct {
 }
 
 func (e *upstreamErrors) handle(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
-		w.WriteHeader(http.StatusBadGateway) // the client has gone: nobody reads this
+	gone := r.Context().Err() != nil && errors.Is(err, context.Canceled)
+	b, hasBody := r.Body.(*clientBody)
+	switch {
+	case hasBody && (b.failed.Load() || gone && !b.whole.Load()):
+		return // the server knows what is wrong with the body, and answers if there is somebody to be told
+	case gone:
+		w.WriteHeader(http.StatusBadGateway) // nobody reads this
 		return
 	}
 	status, text := http.StatusBadGateway, "The application behind this server cannot be reached."
@@ -134,6 +144,30 @@ func (e *upstreamErrors) handle(w http.ResponseWriter, r *http.Request, err erro
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	fmt.Fprintln(w, text)
+}
+
+// clientBody is the body of a request on its way to the application. It remembers whether the client has sent it.
+type clientBody struct {
+	io.ReadCloser
+	whole, failed, closed atomic.Bool
+}
+
+// Read implements [io.Reader].
+func (b *clientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case err == io.EOF:
+		b.whole.Store(true)
+	case err != nil && !b.closed.Load():
+		b.failed.Store(true)
+	}
+	return n, err
+}
+
+// Close implements [io.Closer]: the transport does not want the rest, and reading on fails for that reason.
+func (b *clientBody) Close() error {
+	b.closed.Store(true)
+	return b.ReadCloser.Close()
 }
 
 // copyBufferSize is how much of a body is on its way at a time.

@@ -243,6 +243,36 @@ func TestProxyWithoutApplication(t *testing.T) {
 	}
 }
 
+// A client that does not send what it has announced is told so, and the application is not blamed.
+func TestProxyOfABodyThatIsCutShort(t *testing.T) {
+	app := application(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+	s := start(t, nil, "proxy", app.URL)
+	for body, code := range map[string]string{
+		"Content-Length: 10\r\n\r\nabc":             "unexpected_end_of_request_content",
+		"Transfer-Encoding: chunked\r\n\r\nrubbish": "invalid_chunked_body",
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\n"+body)
+		conn.(*net.TCPConn).CloseWrite()
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("X-Wirespan-Error"); resp.StatusCode != http.StatusBadRequest || got != code {
+			t.Errorf("%q: %s, code %q", body, resp.Status, got)
+		}
+	}
+	s.stop()
+	if log := s.stderr.String(); strings.Contains(log, "the application did not answer") {
+		t.Errorf("the log blames the application:\n%s", log)
+	}
+}
+
 func TestProxyToApplicationThatTalksRubbish(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
