@@ -433,6 +433,28 @@ func TestHooksOfTasks(t *testing.T) {
 	}
 }
 
+// A handler that aborts because its client has left, as a reverse proxy does, has failed for that reason.
+func TestHooksOfATaskThatIsGivenUp(t *testing.T) {
+	onEngines(t, func(t *testing.T, e httpcore.Engine) {
+		s, l := startHooked(t, &httpcore.Server{Engine: e, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		})})
+		c := s.dial().send(get("/"))
+		_, _ = c.Conn.Read(make([]byte, 1))
+		_ = c.Close()
+		l.waitFor(t, "TaskError", 1)
+		if i := info[instrument.TaskEvent](t, l, "TaskError", 0); i.Err == nil || i.Err.Error() != "the client closed the connection before it was answered" {
+			t.Errorf("TaskError: %+v", i)
+		}
+		l.waitFor(t, "Close", 1)
+		if i := info[instrument.CloseInfo](t, l, "Close", 0); i.Reason != "client_disconnect" {
+			t.Errorf("Close: %+v", i)
+		}
+	})
+}
+
 // tasks are the names of the Task hooks that were called.
 func (l *hookLog) tasks() string {
 	var names []string
