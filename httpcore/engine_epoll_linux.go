@@ -244,17 +244,18 @@ func (s *epollSource) take(fd int, remote net.Addr, to *worker) {
 
 // start parks a new connection in its epoll set. It is running until it is in there: nobody may close it before.
 func (p *polled) start() {
-	put := p.c.tellPut(instrument.QueueWorker)
 	if p.c.next() != stepRead {
 		p.runOn(p.finish())
 		return
 	}
-	if err := p.w.poller.Add(p.fd, parkedEvents, p.key); err != nil {
+	put := p.c.tellPut(instrument.QueueWorker)
+	err := p.w.poller.Add(p.fd, parkedEvents, p.key)
+	p.c.tellGot(instrument.QueueWorker, put, true) // also where it did not get in: it is not in the queue any longer
+	if err != nil {
 		p.c.writeFailed(os.NewSyscallError("epoll_ctl", err))
 		p.finish()
 		return
 	}
-	p.c.tellGot(instrument.QueueWorker, put, true)
 	p.c.parkRead()
 	p.runOn(turnWait)
 }

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/wirespan/wirespan/lifecycle/instrument"
 )
 
 // reportRequest makes the reports that a request has for hooks: of its read, its handler and its write.
@@ -32,6 +35,26 @@ func TestNoHooksAllocateNothing(t *testing.T) {
 	c, x := new(conn), new(exchange)
 	if n := testing.AllocsPerRun(100, func() { reportRequest(c, x) }); n != 0 {
 		t.Errorf("a request takes %v allocations for hooks that are not there", n)
+	}
+}
+
+// A connection that epoll does not take has left the queue all the same.
+func TestHooksOfAConnectionThatCannotBePolled(t *testing.T) {
+	w := newTestWorker(t)
+	var told []string
+	c := newConn(w.engine.server, w.worker)
+	p := &polled{c: c, w: w, fd: -1}
+	c.io, c.watcher.io = p, p
+	c.attach(&instrument.Hooks{
+		QueuePut: func(instrument.QueueEvent) { told = append(told, "put") },
+		QueueGet: func(instrument.QueueEvent) { told = append(told, "got") },
+		Close:    func(instrument.CloseInfo) { told = append(told, "closed") },
+	})
+	w.engine.users.Add(2) // the connection, and one that stays
+	w.slots.take(p)
+	p.start()
+	if got := strings.Join(told, " "); got != "put got closed" {
+		t.Errorf("told were %s", got)
 	}
 }
 

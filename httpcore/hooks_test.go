@@ -123,7 +123,7 @@ func info[I any](t testing.TB, l *hookLog, name string, n int) I {
 // checkPairs looks that whatever begins has ended, once all connections have been closed: of each connection once.
 func (l *hookLog) checkPairs(t testing.TB) {
 	t.Helper()
-	for _, pair := range [][2]string{{"RecvStart", "RecvReady"}, {"SendStart", "SendReady"}, {"TLSHandshakeStart", "TLSHandshakeComplete"}} {
+	for _, pair := range [][2]string{{"RecvStart", "RecvReady"}, {"SendStart", "SendReady"}, {"TLSHandshakeStart", "TLSHandshakeComplete"}, {"QueuePut", "QueueGet"}} {
 		if begun, ended := l.count(pair[0]), l.count(pair[1]); begun != ended {
 			t.Errorf("%s was called %d times, %s %d times", pair[0], begun, pair[1], ended)
 		}
