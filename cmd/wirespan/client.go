@@ -127,9 +127,10 @@ func errorType(err error) string {
 		alert       tls.AlertError
 		timeout     interface{ Timeout() bool }
 		op          *net.OpError
+		body        *clientBodyError
 	)
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.As(err, &body): // given up by whoever has called
 		return "canceled"
 	case errors.As(err, &dns):
 		return "name_resolution_error"

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
@@ -220,6 +221,18 @@ func TestClientSpanOfCallerThatLeaves(t *testing.T) {
 	}
 	leave()
 	resp.Body.Close()
+	_, attributes := theSpan(t, spans)
+	wantAttributes(t, attributes, map[attribute.Key]any{"error.type": "canceled"})
+}
+
+func TestClientSpanOfCallerWhoseBodyIsCutShort(t *testing.T) {
+	app := application(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
+	client, spans := traced(t, nil)
+	half := &clientBody{ReadCloser: io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))}
+	if resp, err := client.Do(request(t, http.MethodPost, app.URL, half)); err == nil {
+		resp.Body.Close()
+		t.Fatal("a call without its body went well")
+	}
 	_, attributes := theSpan(t, spans)
 	wantAttributes(t, attributes, map[attribute.Key]any{"error.type": "canceled"})
 }

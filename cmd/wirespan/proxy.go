@@ -160,9 +160,16 @@ func (b *clientBody) Read(p []byte) (int, error) {
 		b.whole.Store(true)
 	case err != nil && !b.closed.Load():
 		b.failed.Store(true)
+		err = &clientBodyError{err}
 	}
 	return n, err
 }
+
+// clientBodyError is why a body cannot be passed on: its client does not send it, or sends rubbish.
+type clientBodyError struct{ error }
+
+// Unwrap returns what the server says of the body.
+func (e *clientBodyError) Unwrap() error { return e.error }
 
 // Close implements [io.Closer]: the transport does not want the rest, and reading on fails for that reason.
 func (b *clientBody) Close() error {
