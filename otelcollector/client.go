@@ -1,6 +1,12 @@
 package otelcollector
 
 import (
+	"cmp"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 
 	"github.com/wirespan/wirespan/lifecycle/instrument"
@@ -30,4 +36,27 @@ func clientFromEnv(h *instrument.Hooks) (otlptrace.Client, error) {
 		return grpcClient(h), nil
 	}
 	return httpClient(h, timeout, secure), nil
+}
+
+// receiverFromEnv is where an official client sends to, for the metrics.
+func receiverFromEnv(protocol string) []attribute.KeyValue {
+	address, port := "localhost", 4318
+	if protocol == protocolGRPC {
+		port = 4317
+	}
+	_, endpoint := firstSet(envTracesEndpoint, envEndpoint)
+	if u, err := url.Parse(endpoint); err == nil && endpoint != "" {
+		address = cmp.Or(u.Hostname(), u.Path, u.Opaque) // the latter two of a Unix socket
+		port, err = strconv.Atoi(u.Port())
+		switch {
+		case err == nil:
+		case strings.EqualFold(u.Scheme, "unix"):
+			return []attribute.KeyValue{attribute.String(keyServerAddress.Name(), address)}
+		case protocol == protocolHTTP && strings.EqualFold(u.Scheme, "http"):
+			port = 80
+		default:
+			port = 443 // of grpc for http, too
+		}
+	}
+	return []attribute.KeyValue{attribute.String(keyServerAddress.Name(), address), attribute.Int(keyServerPort.Name(), port)}
 }

@@ -11,10 +11,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
@@ -33,6 +35,7 @@ const timeoutsUntilAnew = 2
 type grpcTraces struct {
 	otlptrace.Client
 	connections *connections
+	receiver    []attribute.KeyValue
 	timeouts    atomic.Int32 // in a row
 }
 
@@ -104,7 +107,7 @@ func usesProxy() bool {
 }
 
 func grpcClient(h *instrument.Hooks) otlptrace.Client {
-	g := &grpcTraces{connections: &connections{hooks: h}}
+	g := &grpcTraces{connections: &connections{hooks: h}, receiver: receiverFromEnv(protocolGRPC)}
 	dial := []grpc.DialOption{
 		grpc.WithUnaryInterceptor(observeGRPC),
 		// grpc's own maximum of two minutes would be too long for spans to wait once the receiver is back.
@@ -144,7 +147,7 @@ func observeGRPC(ctx context.Context, method string, req, reply any, cc *grpc.Cl
 		r.grpc(status.Convert(err))
 		return err
 	}
-	r.accepted = true
+	r.accepted, r.status = true, attribute.String(rpcStatus, code.Code_OK.String())
 	if answer, ok := reply.(*collectorpb.ExportTraceServiceResponse); ok {
 		r.rejected = answer.GetPartialSuccess().GetRejectedSpans()
 	}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -32,6 +33,7 @@ const (
 type httpTraces struct {
 	otlptrace.Client
 	transport *http.Transport
+	receiver  []attribute.KeyValue
 }
 
 // httpClient makes the client, with what the official one would read from the environment for a transport of its own.
@@ -50,6 +52,7 @@ func httpClient(h *instrument.Hooks, timeout time.Duration, secure *tls.Config) 
 			otlptracehttp.WithHTTPClient(&http.Client{Transport: observeHTTP{transport}, Timeout: timeout, CheckRedirect: followPost}),
 		),
 		transport: transport,
+		receiver:  receiverFromEnv(protocolHTTP),
 	}
 }
 
@@ -137,9 +140,10 @@ func (o observeHTTP) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	r.known = true
 	if err != nil {
-		r.retry = true // it has not been answered: no connection, TLS, timeout
+		r.retry, r.cause = true, err // it has not been answered: no connection, TLS, timeout
 		return nil, err
 	}
+	r.status = attribute.Int(keyStatusCode.Name(), resp.StatusCode)
 	if code := resp.StatusCode; code < 200 || code > 299 {
 		r.http(code, resp.Header.Get("Retry-After"))
 		return resp, nil
@@ -153,7 +157,6 @@ func (o observeHTTP) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // http judges a status that is not a success, by the list of the OTLP specification.
 func (r *result) http(code int, after string) {
-	r.code = strconv.Itoa(code)
 	switch code {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		r.retry = true
@@ -178,7 +181,7 @@ func (r *result) http(code int, after string) {
 func (r *result) accept(resp *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		r.retry = true
+		r.retry, r.cause = true, err
 		return fmt.Errorf("read answer: %w", err)
 	}
 	resp.Body = struct {

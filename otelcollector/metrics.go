@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -36,15 +37,15 @@ func component(kind string, number int64) []attribute.KeyValue {
 	}
 }
 
-// exporterType is otel.component.type of a client: that of the conventions for the official ones.
-func exporterType(c otlptrace.Client) string {
-	switch c.(type) {
+// exporter identifies a client: the official ones by the type that the conventions have for them, and by where they send to.
+func exporter(client otlptrace.Client, number int64) []attribute.KeyValue {
+	switch c := client.(type) {
 	case *grpcTraces:
-		return "otlp_grpc_span_exporter"
+		return append(component("otlp_grpc_span_exporter", number), c.receiver...)
 	case *httpTraces:
-		return "otlp_http_span_exporter"
+		return append(component("otlp_http_span_exporter", number), c.receiver...)
 	}
-	return typeName(c)
+	return component(typeName(client), number)
 }
 
 // durations are the bounds of the histograms, in seconds: of a write to memory that the kernel has up to an upload that is given up.
@@ -57,7 +58,7 @@ func newMetrics(provider metric.MeterProvider, client otlptrace.Client) (*metric
 	number := components.Add(1) - 1
 	m := &metrics{
 		processor: component(scopeName+".Collector", number), // none of the types of the conventions fits
-		exporter:  component(exporterType(client), number),
+		exporter:  exporter(client, number),
 	}
 	var errs []error
 	duration := func(name, description string) metric.Float64Histogram {
@@ -113,9 +114,12 @@ func (m *metrics) of(p part) []attribute.KeyValue {
 
 // uploaded records an upload.
 func (m *metrics) uploaded(ctx context.Context, took time.Duration, r *result) {
-	attributes := m.exporter
-	if !r.accepted {
-		attributes = append(attributes[:len(attributes):len(attributes)], attribute.String(keyErrorType.Name(), r.errorType()))
+	attributes := slices.Clip(m.exporter)
+	if r.status.Valid() {
+		attributes = append(attributes, r.status)
+	}
+	if kind := r.errorType(); kind != "" {
+		attributes = append(attributes, attribute.String(keyErrorType.Name(), kind))
 	}
 	m.uploads.Record(ctx, took.Seconds(), metric.WithAttributes(attributes...))
 }

@@ -3,6 +3,7 @@ package otelcollector_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -129,7 +130,8 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%d spans fit into 64 MiB", n)
 		}
 		durations := got["otel.sdk.exporter.operation.duration"]
-		if durations[""] != 1 || durations["error.type=InvalidArgument"] != 1 || durations["error.type=Unavailable"] < 5 {
+		if durations[""] != 1 || durations["error.type=INVALID_ARGUMENT,rpc.response.status_code=INVALID_ARGUMENT"] != 1 ||
+			durations["error.type=UNAVAILABLE,rpc.response.status_code=UNAVAILABLE"] < 5 {
 			t.Errorf("uploads: %v", durations)
 		}
 		for _, name := range []string{"wirespan.spool.bytes", "wirespan.spool.oldest_age", "wirespan.queue.bytes", "wirespan.spans.retried", "wirespan.receiver.upload.limit"} {
@@ -147,6 +149,92 @@ func TestMetrics(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Each upload tells the receiver, its status, and why it failed. One of which a part was rejected has failed, too.
+func TestMetricsOfUploads(t *testing.T) {
+	for _, c := range []struct {
+		protocol int
+		first    answer
+		want     string
+	}{
+		{0, answer{}, "rpc.response.status_code=OK"},
+		{0, answer{rejected: 1}, "error.type=rejected,rpc.response.status_code=OK"},
+		{0, answer{grpc: status.New(codes.FailedPrecondition, "no")}, "error.type=FAILED_PRECONDITION,rpc.response.status_code=FAILED_PRECONDITION"},
+		{1, answer{}, "http.response.status_code=200"},
+		{1, answer{rejected: 1}, "error.type=rejected,http.response.status_code=200"},
+		{1, answer{http: 400}, "error.type=400,http.response.status_code=400"},
+	} {
+		p := protocols[c.protocol]
+		t.Run(p.name+" "+c.want, func(t *testing.T) {
+			endpoint := p.serve(t, &receiver{answer: func(int) answer { return c.first }})
+			u, err := url.Parse(endpoint)
+			if err != nil {
+				t.Fatal(err)
+			}
+			place := "server.address=" + u.Hostname() + ",server.port=" + u.Port()
+			got := uploaded(t, p.name, endpoint)
+			if d := got["otel.sdk.exporter.operation.duration"]; d[c.want+","+place] != 1 || len(d) != 1 {
+				t.Errorf("uploads are %v, want one at %q", d, place)
+			}
+			for _, name := range []string{"otel.sdk.exporter.span.inflight", "otel.sdk.exporter.span.exported"} {
+				if _, ok := got[name][place]; !ok {
+					t.Errorf("%s is %v, want one at %q", name, got[name], place)
+				}
+			}
+		})
+	}
+}
+
+// Of an upload that is not answered, error.type is what happened to the connection.
+func TestMetricsOfUploadsInVain(t *testing.T) {
+	const grpcFailed, httpFailed = "error.type=UNAVAILABLE,rpc.response.status_code=UNAVAILABLE,", "error.type=*net.OpError,"
+	for _, c := range []struct{ protocol, endpoint, want string }{
+		{"grpc", "http://127.0.0.1:1", grpcFailed + "server.address=127.0.0.1,server.port=1"},
+		{"grpc", "unix:///nowhere.sock", grpcFailed + "server.address=/nowhere.sock"},
+		{"http/protobuf", "http://127.0.0.1:1", httpFailed + "server.address=127.0.0.1,server.port=1"},
+	} {
+		d := uploaded(t, c.protocol, c.endpoint)["otel.sdk.exporter.operation.duration"]
+		if d[c.want] == 0 || len(d) != 1 {
+			t.Errorf("%s: uploads are %v, want some at %q", c.endpoint, d, c.want)
+		}
+	}
+}
+
+// Of one that is not answered in time it is that, with either protocol.
+func TestMetricsOfUploadsThatTakeTooLong(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+	for kind, p := range map[string]int{"DEADLINE_EXCEEDED": 0, "timeout": 1} {
+		hangs := make(chan struct{})
+		endpoint := protocols[p].serve(t, &receiver{answer: func(int) answer { <-hangs; return answer{} }})
+		d := uploaded(t, protocols[p].name, endpoint)["otel.sdk.exporter.operation.duration"]
+		close(hangs)
+		for l := range d {
+			if !strings.HasPrefix(l, "error.type="+kind+",") {
+				t.Errorf("%s: uploads are %v, want error.type %s", protocols[p].name, d, kind)
+			}
+		}
+	}
+}
+
+// uploaded returns the metrics after an official client has uploaded two spans, or has failed to.
+func uploaded(t *testing.T, protocol, endpoint string) map[string]points {
+	t.Helper()
+	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+	reader := sdkmetric.NewManualReader()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c, err := otelcollector.New(t.Context(), otelcollector.Config{
+		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), ErrorHandler: func(error) { cancel() },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Shutdown(t.Context()) }() // what was not sent is not the matter here
+	requests(t, c, 2)
+	_ = c.ForceFlush(ctx) // whichever comes first
+	return collect(t, reader)
 }
 
 // Without a spool there is nothing to be told of it.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -33,11 +35,12 @@ type result struct {
 	known    bool // by the transport
 	accepted bool // the receiver has answered that it took the spans, or the part of them that it did not reject
 	rejected int64
-	retry    bool          // another attempt may help
-	after    time.Duration // but not before
-	told     bool          // the receiver asked for the pause in after
-	why      DropReason    // when another attempt does not help; "" is DroppedInternal
-	code     string        // of the status, for error.type; "" when there is none
+	retry    bool               // another attempt may help
+	after    time.Duration      // but not before
+	told     bool               // the receiver asked for the pause in after
+	why      DropReason         // when another attempt does not help; "" is DroppedInternal
+	status   attribute.KeyValue // of the answer, as the metrics have it; not valid when there was none
+	cause    error              // of there being none, as the transport has it; nil when that does not tell
 	err      error
 }
 
@@ -66,13 +69,27 @@ func (r *result) reason() DropReason {
 	return r.why
 }
 
-// errorType is error.type of an upload that was not accepted: the status, or the kind of error when there was none.
+// errorType is error.type of an upload: of one that was not accepted the status, or the kind of error when there was none; "" of
+// one that was accepted as a whole.
 func (r *result) errorType() string {
-	if r.code != "" {
-		return r.code
+	var network net.Error
+	switch {
+	case r.accepted && r.rejected > 0:
+		return errorRejected
+	case r.accepted:
+		return ""
+	case r.cause == nil && r.status.Valid():
+		return r.status.Value.String()
+	case errors.As(r.err, &network) && network.Timeout():
+		return errorTimeout
+	case r.cause != nil:
+		return typeName(r.cause)
 	}
 	return typeName(r.err)
 }
+
+// errorTimeout is error.type of an upload that was not answered in time.
+const errorTimeout = "timeout"
 
 // unwelcome reports that what was refused is not this batch but the sender, or that there is nobody to take it: later
 // batches would fare the same.
@@ -81,7 +98,7 @@ func (r *result) unwelcome() bool { return r.why == DroppedAuth || r.why == Drop
 // grpc judges a status that is not OK, by the table of the OTLP specification.
 func (r *result) grpc(s *status.Status) {
 	delay, told := retryDelay(s)
-	r.code = s.Code().String()
+	r.status = attribute.String(rpcStatus, code.Code(s.Code()).String())
 	if strings.Contains(s.Message(), resetStream) {
 		r.retry = true
 		return

@@ -58,6 +58,9 @@ const (
 	exceptionStacktrace = "exception.stacktrace"
 )
 
+// rpcStatus is the attribute for the status of a gRPC call.
+const rpcStatus = "rpc.response.status_code"
+
 // Wirespan's own attributes, for which the conventions have none. Durations are in seconds, as in the conventions;
 // timestamps are readings of lifecycle.MonotonicNS.
 var (

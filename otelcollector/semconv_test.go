@@ -50,6 +50,7 @@ func TestKeysAreThoseOfTheConventions(t *testing.T) {
 		{otlp.NewKey(exceptionType), semconv.ExceptionTypeKey},
 		{otlp.NewKey(exceptionMessage), semconv.ExceptionMessageKey},
 		{otlp.NewKey(exceptionStacktrace), semconv.ExceptionStacktraceKey},
+		{otlp.NewKey(rpcStatus), semconv.RPCResponseStatusCodeKey},
 		{otlp.NewKey(string(serviceName)), semconv.ServiceNameKey},
 		{otlp.NewKey(string(serviceInstanceID)), semconv.ServiceInstanceIDKey},
 	} {
