@@ -54,10 +54,12 @@ func New(ctx context.Context, cfg Config) (*Collector, error) {
 		disabled: isDisabled(),
 		methods:  knownMethods(cfg.KnownMethods),
 		trusted:  slices.Clone(cfg.TrustedProxies),
-		limits:   sdktrace.NewSpanLimits(),
 	}
 	c.provider = sync.OnceValue(c.newProvider)
 	var err error
+	if c.limits, err = limitsFromEnv(); err != nil {
+		return nil, err
+	}
 	if c.resource, err = resourceOf(ctx, &cfg); err != nil {
 		return nil, err
 	}

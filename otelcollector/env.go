@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/contrib/propagators/autoprop"
@@ -55,6 +56,24 @@ func samplerFromEnv() (sdktrace.Sampler, error) {
 		return nil, wrong(envSamplerArg, arg, err.Error())
 	}
 	return nil, wrong(envSampler, name, err.Error())
+}
+
+// limitVariables bound what is on a span; see "Limits" in the documentation of the package.
+var limitVariables = [...]string{
+	"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT",
+	"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+}
+
+// limitsFromEnv has the SDK read them, and refuses what that would pass over.
+func limitsFromEnv() (sdktrace.SpanLimits, error) {
+	for _, name := range limitVariables {
+		if value := env(name); value != "" {
+			if _, err := strconv.Atoi(os.Getenv(name)); err != nil {
+				return sdktrace.SpanLimits{}, wrong(name, value, "a number, or -1 for no limit")
+			}
+		}
+	}
+	return sdktrace.NewSpanLimits(), nil
 }
 
 const propagators = "a comma-separated list of tracecontext, baggage, b3, b3multi, jaeger, xray, ottrace, or none"

@@ -32,6 +32,14 @@ func TestVariablesThatMakeNoSense(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "/nowhere.pem", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY"},
 		{"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "gzip or none"},
 		{"OTEL_RESOURCE_ATTRIBUTES", "novalue", "key=value"},
+		{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "a number"},
+		{"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "1KiB", "-1 for no limit"},
+		{"OTEL_SPAN_EVENT_COUNT_LIMIT", "1.5", "a number"},
+		{"OTEL_SPAN_LINK_COUNT_LIMIT", "0x10", "a number"},
+		{"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "ten", "a number"},
+		{"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "99999999999999999999", "a number"},
+		{"OTEL_ATTRIBUTE_COUNT_LIMIT", "no", "a number"},
+		{"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "unlimited", "a number"},
 	} {
 		t.Run(c.name+"="+c.value, func(t *testing.T) {
 			if c.name == "OTEL_TRACES_SAMPLER_ARG" {
