@@ -21,8 +21,8 @@ func TestF34ReceiverIsAway(t *testing.T) {
 	}{
 		{"away for 0 s", false, "", 0, 0, 1},
 		{"away for 2 s", false, "", 2 * time.Second, 0, 1},
-		{"away for 8 s", false, "", 8 * time.Second, 0, 1},
-		{"away for 8 s", false, otelcollector.SpoolOverflow, 8 * time.Second, 0, 1},
+		{"away for 10 s", false, "", 10 * time.Second, 0, 1},
+		{"away for 10 s", false, otelcollector.SpoolOverflow, 10 * time.Second, 0, 1},
 		{"1 s here, 1 s away", false, "", time.Second, time.Second, 4},
 		{"1 s here, 1 s away", true, "", time.Second, time.Second, 4},
 		{"1 s here, 1 s away", false, otelcollector.SpoolOverflow, time.Second, time.Second, 4},

@@ -48,7 +48,7 @@ func TestF49Backlog(t *testing.T) {
 		last.Sub(first).Round(time.Millisecond), first.Sub(back).Round(time.Millisecond), perSecond/1e6, early)
 	run.figure("those that ended after the first success took %v, %v at most",
 		late[len(late)/2].Round(time.Millisecond), late[len(late)-1].Round(time.Millisecond))
-	if perSecond > 10e6 { // it is to be one or two; at full speed it would be 50
+	if perSecond > 3e6 { // three bursts may fall into a second, of which twice as much is 1.6; at full speed it would be 50
 		run.errorf("replayed %.2f MB a second", perSecond/1e6)
 	}
 	if early == 0 {

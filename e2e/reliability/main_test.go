@@ -5,18 +5,12 @@ import (
 	"net"
 	"os"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc/grpclog"
-	"google.golang.org/grpc/resolver/dns"
 )
 
-// resolveEvery is how often grpc asks for an address again; otherwise it does so every thirty seconds.
-const resolveEvery = time.Second
-
 func TestMain(m *testing.M) {
-	dns.SetMinResolutionInterval(resolveEvery)
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard)) // what goes wrong here is meant to
 	if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
 		l.Close() // now the runtime has its own descriptors
