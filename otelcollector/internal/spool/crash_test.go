@@ -105,6 +105,16 @@ func eventful(t *testing.T) *life {
 	l.add(t, s, 23, 5)
 	l.sync(t, s)
 	l.settle(t, s, 3)
+	if err := s.finish(); err != nil {
+		t.Fatal(err)
+	}
+
+	s = start(t, small(l.m))
+	for from := 28; l.now() < 200; from += 4 {
+		l.add(t, s, from, 4)
+		l.sync(t, s)
+		l.settle(t, s, 4)
+	}
 	return l
 }
 

@@ -58,6 +58,16 @@ func (m *memoryFiles) do(c call) (call, error) {
 	return c, nil
 }
 
+// count returns how many calls of a kind were done.
+func (m *memoryFiles) count(what string) (n int) {
+	for _, c := range m.log {
+		if c.what == what {
+			n++
+		}
+	}
+	return n
+}
+
 func (m *memoryFiles) add(what, path string, dir bool) (*node, error) {
 	if m.nodes[filepath.Dir(path)] == nil {
 		return nil, syscall.ENOENT

@@ -65,14 +65,17 @@ func said(out, word string) (sum int) {
 	return sum
 }
 
-// childThatAppends appends 30 batches, two at a time to a segment or so, and syncs now and then.
+// appended is how many batches childThatAppends has, which are more than fifty writes.
+const appended = 40
+
+// childThatAppends appends them, a few to a segment, and syncs now and then.
 func childThatAppends() {
 	runtime.LockOSThread()
 	s, err := open(Options{Dir: os.Getenv(dirEnv), SegmentBytes: 1000, MinFree: -1})
 	if err != nil {
 		panic(err)
 	}
-	for i := range 30 {
+	for i := range appended {
 		s.trouble.next = time.Time{} // time goes by
 		f, err := s.Append(batch(i))
 		if err != nil {
@@ -96,8 +99,8 @@ func childThatAppends() {
 	fmt.Println("ends")
 }
 
-// spansOf30 is how many spans childThatAppends has.
-const spansOf30 = 30 / 5 * (1 + 2 + 3 + 4 + 5)
+// spansOf is how many spans the first so many batches have, a multiple of five.
+func spansOf(batches int) int { return batches / 5 * (1 + 2 + 3 + 4 + 5) }
 
 // collect adopts what a child left, and returns how many spans came and how many did not.
 func collect(t *testing.T, dir string) (came, corrupt int) {
@@ -123,7 +126,7 @@ func TestF09ALyingWrite(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "spool")
 		out, _ := traced(t, "append", dir, fmt.Sprintf("pwrite64:retval=4:when=%d", n))
 		came, corrupt := collect(t, dir)
-		if came+corrupt != spansOf30 || said(out, "refused")+said(out, "dropped") != 0 || corrupt > 5 {
+		if came+corrupt != spansOf(appended) || said(out, "refused")+said(out, "dropped") != 0 || corrupt > 5 {
 			t.Errorf("write %d: %d spans came, %d are corrupt, the writer said %q", n, came, corrupt, out)
 		}
 		if corrupt > 0 {
@@ -148,9 +151,12 @@ func TestF52NoSpaceAtAnyWrite(t *testing.T) {
 		if err := os.Mkdir(filepath.Dir(dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		out, _ := traced(t, "append", dir, fmt.Sprintf("pwrite64:error=ENOSPC:when=%d", n))
+		out, calls := traced(t, "append", dir, fmt.Sprintf("pwrite64:error=ENOSPC:when=%d", n))
+		if strings.Count(calls, "INJECTED") != 1 {
+			t.Errorf("write %d did not fail:\n%s", n, calls)
+		}
 		came, corrupt := collect(t, dir)
-		if came+said(out, "refused")+said(out, "dropped") != spansOf30 || corrupt != 0 {
+		if came+said(out, "refused")+said(out, "dropped") != spansOf(appended) || corrupt != 0 {
 			t.Errorf("write %d: %d spans came, %d are corrupt, the writer said %q", n, came, corrupt, out)
 		}
 		failed, refused, dropped = failed+said(out, "errors"), refused+said(out, "refused"), dropped+said(out, "dropped")
@@ -165,7 +171,7 @@ func TestF55SyncsThatFailForReal(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "spool")
 		out, calls := traced(t, "append", dir, "fdatasync:error=EIO:when="+when)
 		came, corrupt := collect(t, dir)
-		if lost := spansOf30 - came - said(out, "refused") - said(out, "dropped"); lost != 0 || corrupt != 0 {
+		if lost := spansOf(appended) - came - said(out, "refused") - said(out, "dropped"); lost != 0 || corrupt != 0 {
 			t.Errorf("when %s: %d spans are lost, %d corrupt: %q", when, lost, corrupt, out)
 		}
 		failed := map[string]bool{}
@@ -290,15 +296,16 @@ func TestF57ReadsThatFailForReal(t *testing.T) {
 	} {
 		dir := filepath.Join(t.TempDir(), "spool")
 		s := openSystem(t, dir)
-		addFrom(t, s, 0, 30)
+		const batches = 30
+		addFrom(t, s, 0, batches)
 		if err := s.finish(); err != nil {
 			t.Fatal(err)
 		}
 		out, calls := traced(t, "replay", dir, "pread64:"+inject)
 		acked, io, corrupt, left := said(out, "acked"), said(out, "spool_io"), said(out, "corrupt"), said(out, "left")
-		if acked+io+corrupt != spansOf30 || left != 0 || !strings.Contains(calls, "INJECTED") {
+		if acked+io+corrupt != spansOf(batches) || left != 0 || !strings.Contains(calls, "INJECTED") {
 			t.Errorf("%s: %q", inject, out)
 		}
-		t.Logf("%s: %d of %d spans came, %d dropped for spool_io, %d for corrupt", inject, acked, spansOf30, io, corrupt)
+		t.Logf("%s: %d of %d spans came, %d dropped for spool_io, %d for corrupt", inject, acked, spansOf(batches), io, corrupt)
 	}
 }
