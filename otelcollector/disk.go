@@ -332,4 +332,5 @@ func (s *Stats) account(st *spool.Stats, handed uint64) {
 	s.Queued += handed - st.Appended
 	s.Spooled = st.Spans + st.Unread
 	s.SpooledBytes = uint64(st.Bytes)
+	s.SpoolErr = st.Trouble
 }

@@ -687,7 +687,7 @@ func TestSpoolThatFails(t *testing.T) {
 		synctest.Wait()
 		st := c.Stats()
 		checkBalance(t, st)
-		if st.Dropped[otelcollector.DroppedSpoolIO] == 0 || st.TotalDropped() != st.Dropped[otelcollector.DroppedSpoolIO] || st.Queued == 0 {
+		if st.SpoolErr == nil || st.Dropped[otelcollector.DroppedSpoolIO] == 0 || st.TotalDropped() != st.Dropped[otelcollector.DroppedSpoolIO] || st.Queued == 0 {
 			t.Errorf("accounts: %+v", st)
 		}
 		if all := r.seen(); len(all) > 2 {
@@ -701,7 +701,7 @@ func TestSpoolThatFails(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if st := c.Stats(); st.Spooled == 0 || st.Queued != 0 {
+		if st := c.Stats(); st.SpoolErr != nil || st.Spooled == 0 || st.Queued != 0 {
 			t.Errorf("after the disk was mended: %+v", st)
 		}
 		away.back.Store(true)

@@ -58,6 +58,8 @@ type Stats struct {
 	Spooled uint64
 	// SpooledBytes is the size of the files of the spool.
 	SpooledBytes uint64
+	// SpoolErr is why the spool takes nothing now, so that spans stay in memory; nil when it does, and without a spool.
+	SpoolErr error
 	// Retried counts spans of uploads that failed and are to be tried again, each time.
 	Retried uint64
 }

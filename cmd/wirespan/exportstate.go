@@ -28,10 +28,14 @@ func (t *telemetry) describeTraces() string {
 	}
 	r, s := t.spans.Receiver(), t.spans.Stats()
 	mark := "[+]"
-	if r.State != otelcollector.ReceiverUp || s.TotalDropped() > 0 {
+	if r.State != otelcollector.ReceiverUp || s.SpoolErr != nil || s.TotalDropped() > 0 {
 		mark = "[!]"
 	}
-	return mark + " traces: " + receiverState(&r, time.Now()) + "; " + t.counts(&s)
+	state := receiverState(&r, time.Now())
+	if s.SpoolErr != nil {
+		state += "; the spool takes nothing just now (" + oneLine(redactText(s.SpoolErr.Error())) + ")"
+	}
+	return mark + " traces: " + state + "; " + t.counts(&s)
 }
 
 func receiverState(r *otelcollector.Receiver, now time.Time) string {

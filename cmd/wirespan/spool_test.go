@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,6 +57,23 @@ func TestSpoolWithoutExport(t *testing.T) {
 		s.stop()
 		expect(t, "standard error", s.stderr.String(), `level=WARN msg="the spool is not used, for traces are not sent over OTLP" spool=.*/spool`)
 	}
+}
+
+// A spool that the disk has failed is told of, as long as it is so.
+func TestSpoolThatTakesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:"+freePort(t))
+	s := start(t, nil, "demo", "--spool", dir)
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s.get("/users/1")
+	waitFor(t, s.admin+"/readyz?verbose", `\[!\] traces: .*; the spool takes nothing just now \(.*not a directory\); spans: .* [1-9]\d* queued \+ 0 spooled`)
+	if err := errors.Join(os.Remove(dir), os.Mkdir(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, s.admin+"/readyz?verbose", `\[!\] traces: the receiver is down for [^;]*; spans: .* 0 queued \+ [1-9]\d* spooled`)
+	s.stop()
 }
 
 // What cannot be sent is sent by the next process, and both say so.
