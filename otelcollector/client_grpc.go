@@ -31,7 +31,7 @@ const timeoutsUntilAnew = 2
 
 // grpcTraces is the official gRPC client, whose connection is closed when nothing happens on it any more. An upload that is
 // not answered in time does not end its connection, and one whose other end acknowledges what comes but does nothing with
-// it, as a proxy that has lost the receiver, would be used for ever. HTTP closes such a connection by itself.
+// it, as a proxy that has lost the receiver, would be used for ever.
 type grpcTraces struct {
 	otlptrace.Client
 	connections *connections

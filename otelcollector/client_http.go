@@ -46,6 +46,9 @@ func httpClient(h *instrument.Hooks, timeout time.Duration, secure *tls.Config) 
 	}
 	transport.TLSClientConfig = secure
 	transport.MaxIdleConnsPerHost = MaxUploads
+	// An upload that is not answered in time ends a connection of HTTP/1.1, but only its stream with HTTP/2, as https mostly is: one
+	// whose other end has vanished would be used until the kernel gave it up, after a quarter of an hour.
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 10 * time.Second}
 	return &httpTraces{
 		Client: otlptracehttp.NewClient(
 			otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}),

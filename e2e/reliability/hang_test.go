@@ -57,13 +57,27 @@ func TestF35ReceiverHangs(t *testing.T) {
 // its place.
 func TestF35ConnectionHangs(t *testing.T) {
 	r := begin(t)
+	ca, file := r.authorityFile()
+	shown := &certificates{}
+	shown.show(r.issue(ca, time.Hour))
 	var cases []func()
-	for _, http := range []bool{false, true} {
-		receiver := r.open(faults.Options{HTTP: http})
+	for _, c := range []struct {
+		name   string
+		http   bool
+		secure bool
+	}{
+		{name: "one connection hangs"},
+		{name: "one connection hangs", http: true},
+		{name: "one of HTTP/2 hangs", http: true, secure: true},
+	} {
+		options, env := faults.Options{HTTP: c.http}, map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
+		if c.secure {
+			options.TLS, env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = shown.config(), file
+		}
+		receiver := r.open(options)
 		proxy := r.proxy(receiver.Addr())
-		s := to("one connection hangs", receiver)
-		s.addr = proxy.Addr()
-		s.env = map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
+		s := to(c.name, receiver)
+		s.addr, s.env = proxy.Addr(), env
 		run := r.start(s)
 		cases = append(cases, func() {
 			run.serve(1)

@@ -17,11 +17,8 @@ import (
 // F45: TLS goes wrong in the ways that it does. Nothing is dropped, little is said about it, and all is delivered once it is mended.
 func TestF45TLS(t *testing.T) {
 	r := begin(t)
-	ours, other := r.authority(), r.authority()
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, ours.PEM, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	other := r.authority()
+	ours, file := r.authorityFile()
 	good := r.issue(ours, time.Hour)
 	var cases []func()
 	for _, http := range []bool{false, true} {
@@ -150,6 +147,16 @@ func (r *row) authority() *faults.Authority {
 		r.Fatal(err)
 	}
 	return a
+}
+
+// authorityFile is authority, and the file that makes it known to a client.
+func (r *row) authorityFile() (a *faults.Authority, file string) {
+	r.Helper()
+	a, file = r.authority(), filepath.Join(r.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, a.PEM, 0o600); err != nil {
+		r.Fatal(err)
+	}
+	return a, file
 }
 
 // issue makes a certificate that is valid for so long.
