@@ -110,9 +110,10 @@ func grpcClient(h *instrument.Hooks) otlptrace.Client {
 	g := &grpcTraces{connections: &connections{hooks: h}, receiver: receiverFromEnv(protocolGRPC)}
 	dial := []grpc.DialOption{
 		grpc.WithUnaryInterceptor(observeGRPC),
-		// grpc's own maximum of two minutes would be too long for spans to wait once the receiver is back.
+		// grpc's own maximum of two minutes would be too long for spans to wait once the receiver is back: with maxPause and the jitter,
+		// it is to be less than three seconds.
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
+			Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 800 * time.Millisecond},
 			MinConnectTimeout: 10 * time.Second,
 		}),
 		// Without this a receiver that vanished silently is noticed by the kernel only, after a quarter of an hour:
