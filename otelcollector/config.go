@@ -87,8 +87,9 @@ type Config struct {
 
 	// MeterProvider takes the accounts of [Stats] as metrics: those that the semantic conventions have for SDKs, otel.sdk.*,
 	// and wirespan.spans.*, wirespan.receiver.* and wirespan.spool.*. They are read when they are collected, all at one
-	// moment. otel.sdk.processor.span.queue.capacity is MaxQueueBytes in spans of the average size so far. nil: the
-	// global one, which takes nothing until the application sets one.
+	// moment, also after Shutdown: that of the provider should come later, for it to tell what was lost in the end.
+	// otel.sdk.processor.span.queue.capacity is MaxQueueBytes in spans of the average size so far. nil: the global one, which
+	// takes nothing until the application sets one.
 	MeterProvider metric.MeterProvider
 
 	// Hooks are told what goes on below the export: batches that enter and leave the queue, whose name is

@@ -22,7 +22,6 @@ import (
 type metrics struct {
 	processor, exporter []attribute.KeyValue // what identifies either
 
-	registration                 metric.Registration
 	uploads, diskWrite, diskSync metric.Float64Histogram
 }
 
@@ -75,7 +74,7 @@ func newMetrics(provider metric.MeterProvider, client otlptrace.Client) (*metric
 	return m, meter, nil
 }
 
-// observe has the accounts of p read from now on.
+// observe has the accounts of p read from now on, also when it is closed: only then is it known what was lost in the end.
 func (m *metrics) observe(meter metric.Meter, p *pipeline) error {
 	instruments := make([]metric.Observable, len(readings))
 	var errs []error
@@ -84,8 +83,7 @@ func (m *metrics) observe(meter metric.Meter, p *pipeline) error {
 		instruments[i], err = readings[i].instrument(meter)
 		errs = append(errs, err)
 	}
-	var err error
-	m.registration, err = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+	_, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		a := p.audit()
 		for i := range readings {
 			instrument := instruments[i].(metric.Int64Observable)
@@ -132,11 +130,6 @@ func (m *metrics) disk(op spool.Op, took time.Duration, _ error) {
 	case spool.OpSync:
 		m.diskSync.Record(context.Background(), took.Seconds())
 	}
-}
-
-// stop ends the reading.
-func (m *metrics) stop() error {
-	return m.registration.Unregister()
 }
 
 // audit is all there is to be read, at one moment.

@@ -142,8 +142,13 @@ func TestMetrics(t *testing.T) {
 		if err := c.Shutdown(t.Context()); !errors.Is(err, otelcollector.ErrSpooled) {
 			t.Errorf("shut down: %v", err)
 		}
-		if left := collect(t, reader)["wirespan.spans.ended"]; len(left) != 0 {
-			t.Errorf("after the shutdown there is %v", left)
+		requests(t, c, 2)
+		got = collect(t, reader)
+		if late := got["otel.sdk.processor.span.processed"]["error.type=already_shutdown"]; late != 2 {
+			t.Errorf("%d spans came after the shutdown, want 2", late)
+		}
+		if made, spooled, queued := got["wirespan.spans.ended"][""], got["wirespan.spool.spans"][""], got["otel.sdk.processor.span.queue.size"][""]; made != 33 || spooled != 11 || queued != 0 {
+			t.Errorf("in the end %d spans were made, %d are in the spool, and %d in memory", made, spooled, queued)
 		}
 		if err := provider.Shutdown(t.Context()); err != nil {
 			t.Error(err)

@@ -216,7 +216,7 @@ func (p *pipeline) stop(ctx context.Context) error {
 		return errors.New("otelcollector: shut down: the client does not return from UploadTraces although its context has ended")
 	}
 	left, diskErr := p.leave()
-	stopErr := errors.Join(p.client.Stop(ctx), p.metrics.stop())
+	stopErr := p.client.Stop(ctx)
 	switch lost := p.queue.lost(DroppedShutdown); {
 	case lost > 0 && cause != nil:
 		return fmt.Errorf("otelcollector: shut down: %d spans were not sent: %w", lost, cause)

@@ -28,10 +28,11 @@ type meter struct {
 	collector *otelmetrics.Collector
 	provider  *sdkmetric.MeterProvider
 	page      http.Handler // answers metricsPath; nil without it
+	sends     bool         // over OTLP
 }
 
 func newMeter(ctx context.Context, d *metricDestination, r *resource.Resource, backlog func() int, log *slog.Logger) (*meter, error) {
-	m := &meter{collector: otelmetrics.New(otelmetrics.Config{Backlog: backlog})}
+	m := &meter{collector: otelmetrics.New(otelmetrics.Config{Backlog: backlog}), sends: d.otlp != nil}
 	options := []sdkmetric.Option{sdkmetric.WithResource(r)}
 	if d.page {
 		registry := prometheus.NewRegistry()
@@ -58,6 +59,14 @@ func newMeter(ctx context.Context, d *metricDestination, r *resource.Resource, b
 		return nil, errors.Join(err, m.provider.Shutdown(ctx))
 	}
 	return m, nil
+}
+
+// flush sends the metrics as they are now, if that is possible: shutdown says when it is not.
+func (m *meter) flush(ctx context.Context) error {
+	if m != nil {
+		_ = m.provider.ForceFlush(ctx)
+	}
+	return nil
 }
 
 // shutdown sends the last metrics, until ctx ends.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -205,6 +206,28 @@ func TestMetricsOverOTLP(t *testing.T) {
 	}
 	for _, name := range []string{"wirespan.connection.count", "otel.sdk.processor.span.processed", "wirespan.spans.ended", "go.goroutine.count"} {
 		b.metric(t, name)
+	}
+}
+
+// What is lost at the end is in the last metrics, though the receiver of the traces takes all the time that there is for them.
+func TestLastMetricsTellOfTheLastSpans(t *testing.T) {
+	b := newBackend(t)
+	hangs := make(chan struct{})
+	traces := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hangs }))
+	t.Cleanup(traces.Close)
+	t.Cleanup(func() { close(hangs) })
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces.URL)
+	s := start(t, map[string]string{"OTEL_METRICS_EXPORTER": "otlp"}, "demo", "--flush-timeout", "4s")
+	s.get("/users/42")
+	s.stop()
+	lost := map[string]int64{}
+	m, _ := b.metric(t, "wirespan.spans.dropped")
+	for _, p := range m.GetSum().GetDataPoints() {
+		lost[textOf(p.GetAttributes(), "wirespan.drop.reason")] = p.GetAsInt()
+	}
+	made, _ := b.metric(t, "wirespan.spans.ended")
+	if n := made.GetSum().GetDataPoints()[0].GetAsInt(); n == 0 || lost["shutdown"] != n {
+		t.Errorf("of %d spans were lost, by the last metrics, %v; the log:\n%s", n, lost, s.stderr.String())
 	}
 }
 

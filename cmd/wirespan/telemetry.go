@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	noopmetric "go.opentelemetry.io/otel/metric/noop"
@@ -195,9 +196,9 @@ func (t *telemetry) abandon() {
 }
 
 // shutdown ends all collectors at once, so that none of them takes the time of another, and returns when what waits in them
-// is where it should be, or ctx ends.
+// is where it should be, or ctx ends. The metrics are sent once more after that: they say what has become of the last spans.
 func (t *telemetry) shutdown(ctx context.Context) error {
-	ends := []func(context.Context) error{t.meter.shutdown}
+	ends := []func(context.Context) error{t.meter.flush}
 	if t.spans != nil {
 		ends = append(ends, t.endSpans)
 	}
@@ -207,16 +208,31 @@ func (t *telemetry) shutdown(ctx context.Context) error {
 	for _, s := range t.sinks {
 		ends = append(ends, s.close)
 	}
-	errs := make([]error, len(ends)+1)
+	errs := make([]error, len(ends))
+	first, cancel := t.beforeMetrics(ctx)
+	defer cancel()
 	var all sync.WaitGroup
 	for i, end := range ends {
-		all.Go(func() { errs[i] = end(ctx) })
+		all.Go(func() { errs[i] = end(first) })
 	}
 	all.Wait()
+	err := errors.Join(errors.Join(errs...), t.meter.shutdown(ctx))
 	if t.printed != nil { // last: the export has hooks too
-		errs[len(ends)] = t.printed.Close(ctx)
+		err = errors.Join(err, t.printed.Close(ctx))
 	}
-	return errors.Join(errs...)
+	return err
+}
+
+// forMetrics is the part of the time for a shutdown, at most, that is kept for the last metrics; a quarter when there is little time.
+const forMetrics = time.Second
+
+// beforeMetrics returns the context for what ends before them.
+func (t *telemetry) beforeMetrics(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok || t.meter == nil || !t.meter.sends {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(forMetrics, time.Until(deadline)/4)))
 }
 
 // endSpans sends the last spans: those of the command's own code first, which go through the others' collector.
