@@ -150,7 +150,7 @@ func observeGRPC(ctx context.Context, method string, req, reply any, cc *grpc.Cl
 	}
 	r.accepted, r.status = true, attribute.String(rpcStatus, code.Code_OK.String())
 	if answer, ok := reply.(*collectorpb.ExportTraceServiceResponse); ok {
-		r.rejected = answer.GetPartialSuccess().GetRejectedSpans()
+		r.partial(answer)
 	}
 	return nil
 }

@@ -194,7 +194,7 @@ func (r *result) accept(resp *http.Response) error {
 	r.accepted = true
 	var answer collectorpb.ExportTraceServiceResponse
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "application/x-protobuf" && proto.Unmarshal(body, &answer) == nil {
-		r.rejected = answer.GetPartialSuccess().GetRejectedSpans()
+		r.partial(&answer)
 	}
 	return nil
 }

@@ -156,7 +156,8 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// Each upload tells the receiver, its status, and why it failed. One of which a part was rejected has failed, too.
+// Each upload tells the receiver, its status, and why it failed. One of which a part was rejected has failed, too, as has one that
+// was accepted with a warning.
 func TestMetricsOfUploads(t *testing.T) {
 	for _, c := range []struct {
 		protocol int
@@ -165,9 +166,11 @@ func TestMetricsOfUploads(t *testing.T) {
 	}{
 		{0, answer{}, "rpc.response.status_code=OK"},
 		{0, answer{rejected: 1}, "error.type=rejected,rpc.response.status_code=OK"},
+		{0, answer{message: "deprecated"}, "error.type=warning,rpc.response.status_code=OK"},
 		{0, answer{grpc: status.New(codes.FailedPrecondition, "no")}, "error.type=FAILED_PRECONDITION,rpc.response.status_code=FAILED_PRECONDITION"},
 		{1, answer{}, "http.response.status_code=200"},
 		{1, answer{rejected: 1}, "error.type=rejected,http.response.status_code=200"},
+		{1, answer{message: "deprecated"}, "error.type=warning,http.response.status_code=200"},
 		{1, answer{http: 400}, "error.type=400,http.response.status_code=400"},
 	} {
 		p := protocols[c.protocol]

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -35,6 +36,7 @@ type result struct {
 	known    bool // by the transport
 	accepted bool // the receiver has answered that it took the spans, or the part of them that it did not reject
 	rejected int64
+	warned   bool               // it has something to say beside that
 	retry    bool               // another attempt may help
 	after    time.Duration      // but not before
 	told     bool               // the receiver asked for the pause in after
@@ -70,12 +72,14 @@ func (r *result) reason() DropReason {
 }
 
 // errorType is error.type of an upload: of one that was not accepted the status, or the kind of error when there was none; "" of
-// one that was accepted as a whole.
+// one that was accepted as a whole, and without a warning, which is what the specification calls full success.
 func (r *result) errorType() string {
 	var network net.Error
 	switch {
 	case r.accepted && r.rejected > 0:
 		return errorRejected
+	case r.accepted && r.warned:
+		return errorWarning
 	case r.accepted:
 		return ""
 	case r.cause == nil && r.status.Valid():
@@ -88,8 +92,17 @@ func (r *result) errorType() string {
 	return typeName(r.err)
 }
 
-// errorTimeout is error.type of an upload that was not answered in time.
-const errorTimeout = "timeout"
+// Values of error.type of uploads that are no status: not answered in time; accepted with a warning.
+const (
+	errorTimeout = "timeout"
+	errorWarning = "warning"
+)
+
+// partial takes what an answer that accepts says beside that.
+func (r *result) partial(answer *collectorpb.ExportTraceServiceResponse) {
+	p := answer.GetPartialSuccess()
+	r.rejected, r.warned = p.GetRejectedSpans(), p.GetErrorMessage() != ""
+}
 
 // unwelcome reports that what was refused is not this batch but the sender, or that there is nobody to take it: later
 // batches would fare the same.
