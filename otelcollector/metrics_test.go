@@ -194,6 +194,24 @@ func TestMetricsOfUploads(t *testing.T) {
 	}
 }
 
+// Spans that the receiver has found too large count as exported in vain, those that were never sent do not.
+func TestMetricsOfSpansThatAreTooLarge(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	cfg := quiet(t, &sink{answer: func(context.Context, int) error { return status.Error(codes.ResourceExhausted, "too large") }})
+	cfg.MeterProvider, cfg.ErrorHandler = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), func(error) {}
+	c := newCollector(t, cfg)
+	requests(t, c, 1, [2]string{"User-Agent", strings.Repeat("x", 4<<20)})
+	requests(t, c, 2)
+	if err := c.ForceFlush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := collect(t, reader)
+	const tooLarge = "error.type=too_large"
+	if all, sent := got["otel.sdk.processor.span.processed"][tooLarge], got["otel.sdk.exporter.span.exported"][tooLarge]; all != 3 || sent != 2 {
+		t.Errorf("%d spans were too large, %d of them for the receiver; want 3 and 2", all, sent)
+	}
+}
+
 // Of an upload that is not answered, error.type is what happened to the connection.
 func TestMetricsOfUploadsInVain(t *testing.T) {
 	const grpcFailed, httpFailed = "error.type=UNAVAILABLE,rpc.response.status_code=UNAVAILABLE,", "error.type=*net.OpError,"

@@ -317,7 +317,7 @@ func (p *pipeline) accounts() (s Stats, stored *spool.Stats) {
 	s.Exported, s.Rejected, s.Retried = q.exported, q.rejected, q.retried
 	s.Queued += uint64(q.spans)
 	s.QueuedBytes += uint64(q.bytes)
-	s.Dropped = maps.Clone(q.dropped)
+	s.Dropped, s.unsent = maps.Clone(q.dropped), q.unsent
 	if stored != nil {
 		s.account(stored, q.handed)
 	}

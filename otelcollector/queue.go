@@ -71,6 +71,7 @@ type queue struct {
 	exported uint64
 	rejected uint64
 	dropped  map[DropReason]uint64
+	unsent   uint64 // of those, the ones that were too large to be put
 	retried  uint64
 	whenFull DropReason
 
@@ -265,6 +266,9 @@ func (q *queue) drop(spans int, reason DropReason) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.dropLocked(spans, reason)
+	if reason == DroppedTooLarge {
+		q.unsent += uint64(spans)
+	}
 }
 
 func (q *queue) dropLocked(spans int, reason DropReason) {

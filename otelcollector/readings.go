@@ -77,6 +77,9 @@ func exported(a *audit, observe func(uint64, ...attribute.KeyValue)) {
 			observe(n, attribute.String(keyErrorType.Name(), string(why)))
 		}
 	}
+	if n := a.Dropped[DroppedTooLarge] - a.unsent; n > 0 {
+		observe(n, attribute.String(keyErrorType.Name(), string(DroppedTooLarge)))
+	}
 }
 
 func dropped(a *audit, observe func(uint64, ...attribute.KeyValue)) {

@@ -62,6 +62,8 @@ type Stats struct {
 	SpoolErr error
 	// Retried counts spans of uploads that failed and are to be tried again, each time.
 	Retried uint64
+
+	unsent uint64 // those dropped for DroppedTooLarge that no receiver has seen
 }
 
 // TotalDropped adds up Dropped.
