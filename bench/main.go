@@ -92,7 +92,7 @@ func parse(args []string, stderr io.Writer) (*options, []result, error) {
 	fs.DurationVar(&o.delay, "receiver-delay", 0, "how long the receiver of spans waits before it answers, like one that is far away")
 	fs.IntVar(&o.turns, "turns", 4, "how often each server is measured in each round where differences are small")
 	fs.DurationVar(&o.far, "far", 10*time.Second, "how long each time where the receiver of spans is far away, in whole seconds")
-	fs.DurationVar(&o.outage, "outage", time.Minute, "how long the receiver of spans is away; before and after, it is there for a sixth of that or more")
+	fs.DurationVar(&o.outage, "outage", time.Minute, "how long the receiver of spans is away; before and after, it is there for half of that or more")
 	fs.StringVar(&o.only, "only", "", "measure only the servers whose names contain one of these, with commas between them")
 	fs.StringVar(&o.scenario, "scenario", "", "measure only the scenarios whose names contain one of these, with commas between them")
 	fs.StringVar(&o.out, "out", "", "the file that the tables are written to (default "+resultsFile+", or none with -only or -scenario)")

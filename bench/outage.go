@@ -73,7 +73,7 @@ func playOutage(kill bool) func(context.Context, *options, *result) (sample, err
 }
 
 func (g *stage) play(ctx context.Context, kill bool) error {
-	calm := g.o.outage / 6
+	calm := g.o.outage / 2
 	var warmUp load
 	for _, act := range []func() error{
 		func() error { return g.begin(ctx) },

@@ -14,6 +14,7 @@ temporary files do, and has its defaults.
 
 - Expected are the spans of requests that were answered and of the connections; where the server was killed, of requests alone. The
   receiver tells spans apart by their ids. Requests and spans are those of all rounds, of which there are %d at most.
+- Before the outage and after it the receiver is there for half as long, or longer where the spool is not empty by then.
 - Caught up is the time from the return of the receiver to the arrival of the last span that had ended before it. It is the longest of the
   rounds, and so are the sizes. Latencies are medians of the rounds.
 - Where the server was killed, it was so with kill -9 in the middle of the outage, and started again at once with the same spool. What that
