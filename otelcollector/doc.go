@@ -86,7 +86,8 @@
 // [MaxUploads], as bring more through.
 //
 // With [Config.SpoolDir], what cannot be sent now goes to the disk, and comes back when nothing else waits, oldest first, at
-// twice the rate at which spans come about. A ledger on the disk counts what is in memory, so that even the loss of a
+// twice the rate at which spans come about. In an outage of more than half a minute it is compressed when a quarter of the room
+// there is taken. A ledger on the disk counts what is in memory, so that even the loss of a
 // process that was killed is known: the next one counts it as [DroppedCrash].
 //
 // # Limits

@@ -46,7 +46,7 @@ func (p *pipeline) toSpool(b *batch) (pause time.Duration) {
 		p.putBack(b)
 		return 0
 	}
-	f, err := p.disk.append(b, p.receiver.awayFor(time.Now()) > compressAfter)
+	f, err := p.disk.append(b, p.disk.isScarce(p.receiver.awayFor(time.Now())))
 	switch now := time.Now(); {
 	case !errors.Is(err, spool.ErrBusy):
 		p.disk.behind = time.Time{}

@@ -14,11 +14,25 @@ func (s *Spool) dropOldestLocked() bool {
 
 // crowdedLocked reports whether the file system has less room left than we leave to others.
 func (s *Spool) crowdedLocked() bool {
-	if s.options.MinFree < 0 {
+	free, all, err := s.files.free(s.options.Dir)
+	if err != nil || all == 0 {
+		s.room = s.options.MaxBytes
 		return false
 	}
-	free, err := s.files.free(s.options.Dir)
-	return err == nil && free < s.options.MinFree
+	ours := free - int64(max(s.options.MinFree, 0)*float64(all))
+	s.room = min(s.bytes+max(ours, 0), s.options.MaxBytes)
+	return s.options.MinFree >= 0 && ours < 0
+}
+
+// Filled returns which part of what it may use the spool has used, from 0 to 1. What that is on a file system that is smaller than
+// Options.MaxBytes, or that others fill, was looked at when the last segment was begun. Any goroutine may call it.
+func (s *Spool) Filled() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.room == 0 {
+		return 1
+	}
+	return min(float64(s.bytes)/float64(s.room), 1)
 }
 
 // maxDrift is how far the wall clock may have moved against the monotonic one until nothing is believed to be too old.

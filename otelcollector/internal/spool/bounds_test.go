@@ -99,6 +99,30 @@ func TestRoomIsLeftToOthers(t *testing.T) {
 	}
 }
 
+func TestFilled(t *testing.T) {
+	m := newMemoryFiles(t)
+	o := small(m)
+	o.MinFree = 0.1
+	s := start(t, o)
+	want := func(from, to float64) {
+		t.Helper()
+		if got := s.Filled(); got < from || got > to {
+			t.Errorf("%d of %d bytes are %v, want %v to %v", s.bytes, o.MaxBytes, got, from, to)
+		}
+	}
+	want(0, 0)
+	addFrom(t, s, 0, 100)
+	part := float64(s.bytes) / float64(o.MaxBytes)
+	want(part, part)
+	m.freePart = 0.1 + float64(s.bytes)/memorySize // as much as it has written
+	s.retireLocked()
+	addFrom(t, s, 100, 1)
+	want(0.4, 0.6)
+	m.freePart = 0.05
+	addFrom(t, s, 101, 20)
+	want(0.9, 1)
+}
+
 func TestF51ADiskThatIsFullTakesAsMuchAsItHas(t *testing.T) {
 	m := newMemoryFiles(t)
 	s := start(t, small(m))

@@ -27,8 +27,9 @@ type fileSystem interface {
 	// lock locks the file path until the returned file is closed or the process ends. It fails with errLocked when somebody
 	// else has it. With create it makes the file, which must not be there.
 	lock(path string, create bool) (io.Closer, error)
-	// free returns the part of the file system that path is on that we could use, from 0 to 1.
-	free(path string) (float64, error)
+	// free returns how many bytes of the file system that path is on we could use, and how many it has in all; 0 and 0 when it does
+	// not tell.
+	free(path string) (free, all int64, err error)
 	// shareMemory makes a new file of the given size and returns its bytes, which outlive the process. The file has all the
 	// room on the disk that it needs.
 	shareMemory(path string, size int) ([]byte, error)

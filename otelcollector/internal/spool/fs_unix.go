@@ -146,15 +146,13 @@ func holdLock(f *os.File, path string) error {
 	return nil
 }
 
-func (system) free(path string) (float64, error) {
+func (system) free(path string) (free, all int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(path, &st); err != nil {
-		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
+		return 0, 0, &os.PathError{Op: "statfs", Path: path, Err: err}
 	}
-	if st.Blocks == 0 {
-		return 1, nil // a file system that does not tell
-	}
-	return float64(st.Bavail) / float64(st.Blocks), nil
+	block := int64(st.Bsize) //nolint:unconvert // it is an int64 on some systems only
+	return int64(st.Bavail) * block, int64(st.Blocks) * block, nil
 }
 
 func (s system) shareMemory(path string, size int) ([]byte, error) {

@@ -21,9 +21,11 @@ type memoryFiles struct {
 	nodes    map[string]*node
 	log      []call
 	fail     func(c *call) error // may change what is written
-	freePart float64
+	freePart float64             // of memorySize
 	next     int
 }
+
+const memorySize = 1 << 40
 
 type node struct {
 	id     int
@@ -185,10 +187,10 @@ func (m *memoryFiles) lock(path string, create bool) (io.Closer, error) {
 	return &memoryFile{files: m, node: n, path: path, lock: true}, nil
 }
 
-func (m *memoryFiles) free(string) (float64, error) {
+func (m *memoryFiles) free(string) (free, all int64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.freePart, nil
+	return int64(m.freePart * memorySize), memorySize, nil
 }
 
 func (m *memoryFiles) shareMemory(path string, size int) ([]byte, error) {

@@ -43,6 +43,7 @@ type Spool struct {
 
 	// Writing.
 	active   *segment // nil: the next append makes one
+	room     int64    // of the files at most, when the last segment was begun
 	number   uint64   // of our newest segment
 	ordinal  uint64   // of the next span
 	retired  []*segment
@@ -78,7 +79,7 @@ func open(o Options) (*Spool, error) {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	s := &Spool{
-		options: o, files: o.files, began: time.Now(), since: o.wall(), homes: map[string]*home{},
+		options: o, files: o.files, began: time.Now(), since: o.wall(), homes: map[string]*home{}, room: o.MaxBytes,
 		ready: make(chan struct{}, 1), kick: make(chan struct{}, 1), lacking: make(chan struct{}, 1),
 		closing: make(chan struct{}), done: make(chan struct{}),
 	}
