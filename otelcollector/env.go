@@ -130,22 +130,9 @@ func checkEndpoint() error {
 	if value == "" {
 		return nil
 	}
-	const allowed = "a URL such as http://localhost:4318"
-	u, err := url.Parse(value)
-	if err != nil {
-		return wrong(name, value, allowed)
-	}
-	switch strings.ToLower(u.Scheme) {
-	case "http", "https":
-		if u.Hostname() == "" {
-			return wrong(name, value, allowed)
-		}
-	case "unix":
-		if protocol, _ := protocolFromEnv(); protocol != protocolGRPC {
-			return wrong(name, value, allowed)
-		}
-	default:
-		return wrong(name, value, allowed)
+	protocol, _ := protocolFromEnv()
+	if u, err := url.Parse(value); err != nil || !otlpenv.IsEndpoint(u, protocol == protocolGRPC) {
+		return wrong(name, value, "a URL such as http://localhost:4318")
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ func TestVariablesThatMakeNoSense(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "udp", "http/protobuf"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317", "http://localhost:4318"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://", "http://localhost:4318"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:99999", "http://localhost:4318"},
 		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://a b", "http://localhost:4318"},
 		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "unix:///run/otlp.sock", "http://localhost:4318"},
 		{"OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "milliseconds"},

@@ -39,6 +39,7 @@ func TestWhereMetricsGo(t *testing.T) {
 		"grpc":                          {flag: "otlp", env: map[string]string{"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "grpc", all: here}, page: true, otlp: here, says: "(grpc)"},
 		"prometheus, and no admin port": {flag: "prometheus", noAdmin: true, refused: "--metrics prometheus needs the admin port"},
 		"exporter unknown":              {flag: "auto", env: map[string]string{exporter: "console"}, refused: `OTEL_METRICS_EXPORTER "console" is not allowed: use otlp, prometheus, none, or otlp,prometheus`},
+		"endpoint without such a port":  {flag: "otlp", env: map[string]string{alone: "http://localhost:99999"}, refused: alone + ` "http://localhost:99999" is not allowed: use a URL such as`},
 		"endpoint that is none":         {flag: "otlp", env: map[string]string{alone: "localhost:4318"}, refused: alone + ` "localhost:4318" is not allowed: use a URL such as`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -75,7 +75,7 @@ func otlpFromEnvironment(env environment, of otlpSignal) (otlpTarget, error) {
 		return t, nil
 	}
 	u, err := url.Parse(strings.TrimSpace(text))
-	if err != nil || !t.allows(u) {
+	if err != nil || !otlpenv.IsEndpoint(u, t.protocol == protocolGRPC) {
 		// The text may hold a password, and this is for those who cannot parse it either.
 		return t, usagef("%s %q is not allowed: use a URL such as %s", name, redactText(text), t.example())
 	}
@@ -90,16 +90,6 @@ func otlpFromEnvironment(env environment, of otlpSignal) (otlpTarget, error) {
 	}
 	t.endpoint, t.endpointVariable = u, name
 	return t, nil
-}
-
-func (t *otlpTarget) allows(u *url.URL) bool {
-	switch u.Scheme {
-	case "http", "https":
-		return u.Hostname() != ""
-	case "unix":
-		return t.protocol == protocolGRPC && u.Path+u.Opaque != ""
-	}
-	return false
 }
 
 func (t *otlpTarget) example() string {

@@ -34,8 +34,8 @@ func TestSpoolFlags(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--spool", file}, `cannot keep spans in .*/file \(--spool\): `},
-		{[]string{"--spool", filepath.Join(file, "spool")}, `cannot keep spans in .* \(--spool\): `},
+		{[]string{"--spool", file}, `cannot keep spans in .*/file \(--spool\): /[^ ]*/file is not a directory; a link to one is not followed`},
+		{[]string{"--spool", filepath.Join(file, "spool")}, `cannot keep spans in .* \(--spool\): not a directory`},
 		{[]string{"--spool-mode", "journal"}, `--spool-mode needs a spool: give --spool \(WIRESPAN_SPOOL\) too`},
 		{[]string{"--spool-max-bytes", "2GiB"}, `--spool-max-bytes needs a spool`},
 		{[]string{"--spool-dead-bytes", "2MiB"}, `--spool-dead-bytes needs a spool`},

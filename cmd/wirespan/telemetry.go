@@ -143,7 +143,7 @@ func (t *telemetry) startSpans(ctx context.Context, to *destinations, o *serverO
 		ErrorHandler:   failed, // at most once a minute
 	})
 	if errors.Is(err, otelcollector.ErrSpoolDir) {
-		return startError("keep spans in "+o.spool.dir+" ("+nameOf(o.flags, "spool")+")", err)
+		return startError("keep spans in "+o.spool.dir+" ("+nameOf(o.flags, "spool")+")", spoolProblem(err))
 	}
 	if err != nil {
 		return usagef("the OTEL_ variables do not make sense: %v", err)
@@ -158,6 +158,15 @@ func (t *telemetry) startSpans(ctx context.Context, to *destinations, o *serverO
 	)
 	t.provider = t.sdk
 	return nil
+}
+
+// spoolProblem is what is wrong with a spool: the sentence around it says the rest of err.
+func spoolProblem(err error) error {
+	said := "otelcollector: " + otelcollector.ErrSpoolDir.Error() + ": spool: "
+	if text, ok := strings.CutPrefix(plainError(err).Error(), said); ok {
+		return errors.New(text)
+	}
+	return err
 }
 
 // meterProvider takes what the export of traces has to tell.
