@@ -2,14 +2,12 @@ package main
 
 import "fmt"
 
-func (p *report) aboutCollectors() string {
-	return fmt.Sprintf(`Wirespan with each of its collectors alone, with all of them at once, and with none: spans as above, metrics for a page that
-Prometheus reads (here once in each measurement), an access log in the combined format in a file, statistics in memory, and StatsD's
-metrics by UDP to a process which counts them. Each is measured %d times in a round. No request is missing in metrics, access log
-and statistics, or it is said below the goals; what has come of spans and StatsD's metrics is what their receivers got, and UDP may lose
-something while the processors are busy.
-`, p.options.turns)
-}
+const aboutCollectors = `Wirespan with each of its collectors alone, with all of them at once, and with none: spans as above, metrics for a page that
+Prometheus reads (here once in each turn), an access log in the combined format in a file, statistics in memory, and StatsD's metrics by
+UDP to a process which counts them. They run side by side. No request is missing in metrics, access log and statistics, or it is said
+below the goals; what has come of spans and StatsD's metrics is what their receivers got, and UDP may lose something while the processors
+are busy.
+`
 
 // collectors is the table of what each collector costs.
 func (p *report) collectors() table {

@@ -90,7 +90,7 @@ func parse(args []string, stderr io.Writer) (*options, []result, error) {
 	fs.IntVar(&o.idle, "idle", 15_000, "idle connections whose memory is measured")
 	fs.IntVar(&o.crowd, "crowd", 10_000, "connections of which 1 % are active at a time")
 	fs.DurationVar(&o.delay, "receiver-delay", 0, "how long the receiver of spans waits before it answers, like one that is far away")
-	fs.IntVar(&o.turns, "turns", 4, "how often each server is measured in each round where differences are small")
+	fs.IntVar(&o.turns, "turns", 12, "how often each server is measured in each round where differences are small, for a second each time")
 	fs.DurationVar(&o.far, "far", 10*time.Second, "how long each time where the receiver of spans is far away, in whole seconds")
 	fs.DurationVar(&o.outage, "outage", time.Minute, "how long the receiver of spans is away; before and after, it is there for half of that or more")
 	fs.StringVar(&o.only, "only", "", "measure only the servers whose names contain one of these, with commas between them")

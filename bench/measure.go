@@ -43,26 +43,43 @@ type result struct {
 	samples  []sample
 }
 
+// failed says of what err is.
+func (r *result) failed(err error) error {
+	return fmt.Errorf("measure %s of %s: %w", r.scenario.name, r.server.name, err)
+}
+
 // measureAll takes the samples, round by round, and scenario by scenario in each.
 func measureAll(ctx context.Context, o *options, results []result, progress io.Writer) error {
 	for round := range o.rounds {
+		take := func(r *result, s sample) {
+			r.samples = append(r.samples, s)
+			fmt.Fprintf(progress, "round %d of %d  %-13s %-27s %s\n", round+1, o.rounds, r.scenario.name, r.server.name, s.summary())
+		}
 		for rest := results; len(rest) > 0; {
 			n := sameScenario(rest)
-			for range rest[0].scenario.turns(o, round) {
-				for i := range rest[:n] {
-					s, err := measure(ctx, o, &rest[i])
-					if err != nil {
-						return fmt.Errorf("measure %s of %s: %w", rest[i].scenario.name, rest[i].server.name, err)
-					}
-					fmt.Fprintf(progress, "round %d of %d  %-13s %-27s %s\n", round+1, o.rounds, rest[i].scenario.name, rest[i].server.name, s.summary())
-					rest[i].samples = append(rest[i].samples, s)
-				}
+			if err := rest[0].scenario.way(round)(ctx, o, rest[:n], take); err != nil {
+				return err
 			}
 			rest = rest[n:]
 		}
 	}
 	return nil
 }
+
+// oneByOne starts one server after the other for its measurement.
+func oneByOne(ctx context.Context, o *options, results []result, take func(*result, sample)) error {
+	for i := range results {
+		s, err := measure(ctx, o, &results[i])
+		if err != nil {
+			return results[i].failed(err)
+		}
+		take(&results[i], s)
+	}
+	return nil
+}
+
+// notAgain leaves out a scenario that has been measured often enough.
+func notAgain(context.Context, *options, []result, func(*result, sample)) error { return nil }
 
 // sameScenario returns how many of the first results are of one scenario.
 func sameScenario(results []result) int {
@@ -82,27 +99,42 @@ func (s sample) summary() string {
 }
 
 // measure runs one server once, and those whom it tells.
-func measure(ctx context.Context, o *options, r *result) (s sample, err error) {
+func measure(ctx context.Context, o *options, r *result) (m sample, err error) {
 	if r.scenario.direct != nil {
 		return r.scenario.direct(ctx, o, r)
 	}
+	s, err := bring(ctx, o, r)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, s.leave()) }()
+	if m, err = r.scenario.measure(ctx, o, s.server); err != nil {
+		return m, err
+	}
+	return m, s.audience.ask(&m)
+}
+
+// staged is a server that runs, and those whom it tells.
+type staged struct {
+	server   *process
+	audience audience
+}
+
+// bring starts them.
+func bring(ctx context.Context, o *options, r *result) (*staged, error) {
 	audience, environment, err := gatherAudience(ctx, o, r)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, audience.leave()) }()
 	server, err := start(ctx, environment, roleServer, r.server.name, r.scenario.name, o.dir)
 	if err != nil {
-		return s, err
+		return nil, errors.Join(err, audience.leave())
 	}
-	defer func() { err = errors.Join(err, server.stop()) }()
-
-	if s, err = r.scenario.measure(ctx, o, server); err != nil {
-		return s, err
-	}
-	err = audience.ask(&s)
-	return s, err
+	return &staged{server, audience}, nil
 }
+
+// leave ends them.
+func (s *staged) leave() error { return errors.Join(s.server.stop(), s.audience.leave()) }
 
 // exportTo is the environment of a server whose spans go to a receiver.
 func exportTo(addr string) []string {

@@ -78,8 +78,8 @@ func (p *report) markdown() string {
 	var b strings.Builder
 	p.introduction(&b)
 	p.section(&b, "The greeting", p.aboutGreeting(), p.greetings())
-	p.section(&b, "Sampling", p.aboutSampling(), p.sampling())
-	p.section(&b, "Collectors", p.aboutCollectors(), p.collectors())
+	p.section(&b, "Sampling", aboutSampling, p.sampling())
+	p.section(&b, "Collectors", aboutCollectors, p.collectors())
 	p.section(&b, "A receiver that is far away", p.aboutFar(), p.far())
 	p.section(&b, "A receiver that is away", p.aboutOutages(), p.outages())
 	p.section(&b, "Other loads", p.aboutLoads(), p.loads())
@@ -105,7 +105,9 @@ func (p *report) introduction(b *strings.Builder) {
 	b.WriteString(p.machine.describe())
 	fmt.Fprintf(b, "Processes that had nothing to do with it took %.0f %% of the machine meanwhile.\n", 100*p.elsewhere)
 	fmt.Fprintf(b, `
-Medians of %s of %v after %v of warm-up. Every server is a fresh process each time. The load comes from wrk
+Medians of %s of %v after %v of warm-up. Every server is a fresh process each time.
+Where differences are small, all servers of a table run side by side for a round instead, and in turn each is under load for %v, %d times
+after once for warm-up. The load comes from wrk
 (%d threads) on %d keep-alive connections, unless it says otherwise, on the same processors.
 
 - CPU is the kernel's account of the server's process, divided by the requests that its handler saw. The work of what makes
@@ -114,17 +116,17 @@ Medians of %s of %v after %v of warm-up. Every server is a fresh process each ti
   is answered.
 - A ratio or a difference of two servers is the median of what it was from turn to turn, each time of two measurements that follow each
   other: what the machine does from one minute to the next is often more than what is looked for.
-`, p.options.times(), p.options.duration, p.options.warmUp, wrkThreads, p.options.connections)
+`, p.options.times(), p.options.duration, p.options.warmUp, turn, p.options.turns, wrkThreads, p.options.connections)
 }
 
 func (p *report) aboutGreeting() string {
 	return fmt.Sprintf("Every server answers `%s`. Those that are traced send their spans by OTLP over gRPC to a receiver on the same"+`
-processors, which only counts them and answers %s. Each is measured %d times in a round.
+processors, which only counts them and answers %s. They run side by side.
 
 - The upload of all spans is in the CPU of the server; the work of the receiver is not, but it takes from the requests/s.
 - Lost are requests whose span had not arrived when the server had flushed, over all rounds. It counts spans of kind SERVER; the
   spans that Wirespan makes of connections come on top.
-`, greeting, p.options.distance(), p.options.turns)
+`, greeting, p.options.distance())
 }
 
 // greetings is the main table.

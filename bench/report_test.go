@@ -78,7 +78,6 @@ func TestPageComparesSamplesOfTheSameTurn(t *testing.T) {
 	never.samples[1].received = received{}
 	page := newReport(nil, &options{rounds: 1, turns: 3}, []result{slow, never}, 0).markdown()
 	for _, want := range []string{
-		"measured 3 times in a round",
 		"| <wirespan-handler> | 20.00 | 0.00 | 20.00 | - | 4500 | - | 0.00 | - |",
 		"| <wirespan-handler-never> | 20.50 | 0.00 | 20.50 | 0.50 | 4050 | 0.90 | 0.00 | 2 (0.0 %) |",
 		"| CPU that an unsampled request of http.Handler adds, us | at most 0.30 | 0.50 | missed |",
@@ -99,7 +98,7 @@ func TestPageTellsWhatCollectorsCost(t *testing.T) {
 	}
 	page := newReport(nil, &options{rounds: 1, turns: 3}, []result{none, all}, 0).markdown()
 	for _, want := range []string{
-		"Each is measured 3 times in a round",
+		"under load for 1s, 3 times",
 		"| <wirespan-handler> | 4.00 | 6.00 | 10.00 | - | 1000 | - | 4.00 | - | - | - | - |",
 		"| <wirespan-handler-all> | 5.00 | 8.00 | 13.00 | 3.00 | 1000 | 1.00 | 4.50 | 0.50 | 5970 (99.5 %) | 5940 (99.0 %) | 420 |",
 		"| all collectors at once: CPU per request over none, us | at most 2.50 | 3.00 | missed |",

@@ -1,18 +1,14 @@
 package main
 
-import "fmt"
-
 // The environments in which Wirespan samples few requests or none.
 var (
 	tenth = []string{"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.1"}
 	never = []string{"OTEL_TRACES_SAMPLER=always_off"}
 )
 
-func (p *report) aboutSampling() string {
-	return fmt.Sprintf(`Wirespan with a sampler that keeps every tenth request, or none, beside the same without a collector. Each is
-measured %d times in a round. Sampled are the spans of requests that the receiver got; it takes its own share of the requests/s.
-`, p.options.turns)
-}
+const aboutSampling = `Wirespan with a sampler that keeps every tenth request, or none, beside the same without a collector. They run side by
+side. Sampled are the spans of requests that the receiver got; it takes its own share of the requests/s.
+`
 
 // sampling is the table of what a request costs whose span nobody wants.
 func (p *report) sampling() table {

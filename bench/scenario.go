@@ -99,15 +99,15 @@ var scenarios = []scenario{
 // longRounds is how often a scenario is measured that lasts long.
 const longRounds = 3
 
-// turns is how often each server is measured in a round, of which the first is 0.
-func (s *scenario) turns(o *options, round int) int {
+// way is how the servers are measured in a round, of which the first is 0.
+func (s *scenario) way(round int) func(context.Context, *options, []result, func(*result, sample)) error {
 	switch {
 	case s.small:
-		return o.turns
+		return inTurns
 	case s.long && round >= longRounds:
-		return 0
+		return notAgain
 	}
-	return 1
+	return oneByOne
 }
 
 // handler returns the application as an http.Handler.

@@ -24,19 +24,6 @@ func TestPlanChoosesByName(t *testing.T) {
 	}
 }
 
-func TestTurns(t *testing.T) {
-	o := &options{turns: 4}
-	for name, want := range map[string][]int{pipelined: {1, 1, 1, 1}, hellos: {4, 4, 4, 4}, sampling: {4, 4, 4, 4}, eachCollector: {4, 4, 4, 4}, receiverAway: {1, 1, 1, 0}} {
-		var got []int
-		for round := range len(want) {
-			got = append(got, scenarioNamed(t, name).turns(o, round))
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s has %v turns in the first rounds, want %v", name, got, want)
-		}
-	}
-}
-
 func TestScenariosAreForServersThatExist(t *testing.T) {
 	for _, s := range scenarios {
 		for _, name := range s.servers {
