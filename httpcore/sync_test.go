@@ -3,6 +3,7 @@ package httpcore_test
 import (
 	"bytes"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -356,11 +357,15 @@ func allocations(t *testing.T, s *httpcore.Server, request string) float64 {
 	for range 100 {
 		roundTrip()
 	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range requests {
-		roundTrip()
+	least := uint64(math.MaxUint64)
+	for range 3 { // what the process does beside, and a garbage collection that empties the pools, can only add
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range requests {
+			roundTrip()
+		}
+		runtime.ReadMemStats(&after)
+		least = min(least, after.Mallocs-before.Mallocs)
 	}
-	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / requests
+	return float64(least) / requests
 }
