@@ -29,7 +29,7 @@ func differenceOf(f figure, ours, theirs *row) float64 {
 }
 
 // pairs compares each sample of a server with that of another one in the same turn, and returns the median. What the machine does
-// from one minute to the next is more than what is looked for: it is in both samples of a turn.
+// from one turn to the next is often more than what is looked for.
 func pairs(ours, theirs *row, compare func(a, b sample) float64) float64 {
 	var compared []float64
 	for i := range min(len(ours.samples), len(theirs.samples)) {

@@ -114,8 +114,8 @@ after once for warm-up. The load comes from wrk
   the load is not in it.
 - Requests/s and latencies are what the load generator saw: closed loop, each connection sends its next request when the last one
   is answered.
-- A ratio or a difference of two servers is the median of what it was from turn to turn, each time of two measurements that follow each
-  other: what the machine does from one minute to the next is often more than what is looked for.
+- A ratio or a difference of two servers is the median of what it was from turn to turn, each time of two measurements of the same
+  turn: what the machine does from one to the next is often more than what is looked for.
 `, p.options.times(), p.options.duration, p.options.warmUp, turn, p.options.turns, wrkThreads, p.options.connections)
 }
 
