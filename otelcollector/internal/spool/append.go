@@ -110,7 +110,7 @@ func (s *Spool) roomLocked(size int64) (*segment, error) {
 	if s.active != nil {
 		return s.active, nil
 	}
-	if s.crowdedLocked() && (s.options.WhenFull == DropNewest || !s.dropOldestLocked()) {
+	if s.surveyLocked() && (s.options.WhenFull == DropNewest || !s.dropOldestLocked()) {
 		return nil, ErrFull
 	}
 	return s.createLocked()

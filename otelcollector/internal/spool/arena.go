@@ -196,7 +196,7 @@ func (a *Arena) home() (*home, error) {
 			return nil, err
 		}
 	}
-	if s.crowdedLocked() {
+	if s.surveyLocked() {
 		return nil, fmt.Errorf("%w: %w", ErrFull, syscall.ENOSPC)
 	}
 	return s.home, nil

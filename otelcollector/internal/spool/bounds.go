@@ -12,8 +12,8 @@ func (s *Spool) dropOldestLocked() bool {
 	return false
 }
 
-// crowdedLocked reports whether the file system has less room left than we leave to others.
-func (s *Spool) crowdedLocked() bool {
+// surveyLocked finds out how much room there is, and reports whether the file system has less room left than we leave to others.
+func (s *Spool) surveyLocked() (crowded bool) {
 	free, all, err := s.files.free(s.options.Dir)
 	if err != nil || all == 0 {
 		s.room = s.options.MaxBytes
