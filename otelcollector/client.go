@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
@@ -50,9 +49,9 @@ func receiverFromEnv(protocol string) []attribute.KeyValue {
 		port, err = strconv.Atoi(u.Port())
 		switch {
 		case err == nil:
-		case strings.EqualFold(u.Scheme, "unix"):
+		case u.Scheme == "unix":
 			return []attribute.KeyValue{attribute.String(keyServerAddress.Name(), address)}
-		case protocol == protocolHTTP && strings.EqualFold(u.Scheme, "http"):
+		case protocol == protocolHTTP && u.Scheme == "http":
 			port = 80
 		default:
 			port = 443 // of grpc for http, too
