@@ -322,7 +322,7 @@ func checkAllocations(t *testing.T, s *httpcore.Server, request string) {
 	}
 }
 
-// allocations has s serve request 2000 times, and returns how many allocations each takes.
+// allocations has s serve request again and again, and returns how many allocations each takes.
 func allocations(t *testing.T, s *httpcore.Server, request string) float64 {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
